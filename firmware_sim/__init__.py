@@ -1,0 +1,1 @@
+"""What a button is, and a world to press it in."""

@@ -1,0 +1,1 @@
+"""Real buttons: hear them, understand them. Knows no claim."""
