@@ -55,6 +55,12 @@ class RawFrame:
     """The broker may have held it while we were away: it was heard before the source's marker."""
     last_heard_before_ms: int | None = None
     """For a queued frame: when the previous connection last heard anything (UTC ms)."""
+    direct: bool = False
+    """Heard by the station's own driver: a local serial port or a Bluetooth radio. False for
+    whatever a broker, a replay or a network URL such as ``socket://`` carried."""
+    link_lost: bool = False
+    """No message at all: the connection to ``address`` ended, so a level it had last reported
+    means nothing any more. The payload is empty."""
     simulated: bool = False
     """From a replay or a simulated button. Never counts in ``production``."""
     acknowledge_token: Any = field(default=None, compare=False, repr=False)
