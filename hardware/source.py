@@ -13,7 +13,8 @@ class SourceError(Exception):
     SourceError
     ├── SourceSpecError      the spec string itself is wrong: mend it
     ├── SourceRefusedError   trying again will not help: permission, missing package, no such key
-    └── SourceAwayError      not there now, may come back: unplugged, adapter off, broker gone
+    ├── SourceAwayError      not there now, may come back: unplugged, adapter off, broker gone
+    └── SourceEndedError     nothing is wrong and nothing more will come: a replay is over
     """
 
     def __init__(self, spec: str, problem: str, remedy: str = "") -> None:
@@ -35,6 +36,10 @@ class SourceAwayError(SourceError):
     """The source is not there at the moment, or went away while reading."""
 
 
+class SourceEndedError(SourceError):
+    """Everything the source had was read, and it has no more."""
+
+
 class Source(Protocol):
     """Frames from one place. Used by one task at a time; ``hardware.supervisor`` drives it.
 
@@ -51,7 +56,8 @@ class Source(Protocol):
         """Begin to hear. Raises SourceAwayError or SourceRefusedError."""
 
     async def read(self) -> RawFrame:
-        """The next frame. Raises SourceAwayError when the link is gone."""
+        """The next frame. Raises SourceAwayError when the link is gone, SourceEndedError at the end
+        of something that ends."""
 
     async def acknowledge(self, frame: RawFrame) -> None:
         """What this frame led to is durable: tell the sender, where the link can (MQTT QoS 1)."""
