@@ -1,0 +1,1 @@
+"""The wire: one operations table, and what is derived from it."""
