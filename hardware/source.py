@@ -56,8 +56,10 @@ class Source(Protocol):
         """Begin to hear. Raises SourceAwayError or SourceRefusedError."""
 
     async def read(self) -> RawFrame:
-        """The next frame. Raises SourceAwayError when the link is gone, SourceEndedError at the end
-        of something that ends."""
+        """The next frame.
+
+        Raises SourceAwayError when the link is gone, SourceEndedError when no more will come.
+        """
 
     async def acknowledge(self, frame: RawFrame) -> None:
         """What this frame led to is durable: tell the sender, where the link can (MQTT QoS 1)."""
