@@ -1,0 +1,1 @@
+"""The device core: integers in, bytes out; flashed unchanged on a MicroPython board."""

@@ -1,0 +1,1 @@
+"""How a simulated frame reaches a real receiver. A link is loaded when it is asked for."""

@@ -1,0 +1,1 @@
+"""What a bench has and a chip has not: clock, finger, contacts, radio."""
