@@ -1,7 +1,8 @@
 """A click to bytes and back: MQTT JSON, serial sentence, BTHome v2 plain and encrypted."""
 
-from .auth import auth_for, hmac_sha256, sign, verify
-from .bthome import (
+from firmware_sim.core.clicks import CLICK_TYPES, DOUBLE, LONG, SINGLE
+from firmware_sim.core.wire.auth import auth_for, hmac_sha256, sign, verify
+from firmware_sim.core.wire.bthome import (
     BTHOME_UUID16,
     MAX_BTHOME_BYTES,
     BthomeFrame,
@@ -12,10 +13,10 @@ from .bthome import (
     parse_bthome,
     read_objects,
 )
-from .ccm import ccm_decrypt, ccm_encrypt
-from .click import CLICK_TYPES, DOUBLE, LONG, SINGLE, U32_MAX, ButtonClick
-from .errors import WireError
-from .mqtt import (
+from firmware_sim.core.wire.ccm import ccm_decrypt, ccm_encrypt
+from firmware_sim.core.wire.click import U32_MAX, ButtonClick
+from firmware_sim.core.wire.errors import WireError
+from firmware_sim.core.wire.mqtt import (
     EVENTS_FILTER,
     MAX_JSON_BYTES,
     decode_json,
@@ -24,7 +25,7 @@ from .mqtt import (
     events_topic,
     parse_topic,
 )
-from .sentence import (
+from firmware_sim.core.wire.sentence import (
     MAX_SENTENCE_BYTES,
     LineReader,
     SentenceReader,
@@ -32,7 +33,7 @@ from .sentence import (
     decode_sentence,
     encode_sentence,
 )
-from .utc import parse_utc, utc_text
+from firmware_sim.core.wire.utc import parse_utc, utc_text
 
 __all__ = [
     "BTHOME_UUID16",

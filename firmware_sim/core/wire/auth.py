@@ -3,7 +3,7 @@
 import binascii
 import hashlib
 
-from .click import ButtonClick
+from firmware_sim.core.wire.click import ButtonClick
 
 # SHA-256 works on blocks of 64 bytes (FIPS 180-4); HMAC pads its key to one block (RFC 2104).
 _BLOCK_BYTES = 64

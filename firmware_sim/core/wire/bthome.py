@@ -4,13 +4,14 @@ The format is bthome.io/format and bthome.io/encryption. The reader takes what a
 knows the length of every object, so that a button is found behind a thermometer.
 """
 
-from .ccm import ccm_decrypt, ccm_encrypt
-from .click import DOUBLE, LONG, SINGLE, check_integer
-from .errors import WireError
+from firmware_sim.core.clicks import DOUBLE, LONG, SINGLE
+from firmware_sim.core.wire.ccm import ccm_decrypt, ccm_encrypt
+from firmware_sim.core.wire.click import check_integer
+from firmware_sim.core.wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .ccm import AesBlock
+    from firmware_sim.core.wire.ccm import AesBlock
 
 BTHOME_UUID16 = 0xFCD2
 

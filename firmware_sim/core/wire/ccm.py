@@ -1,6 +1,6 @@
 """AES-128-CCM (RFC 3610) over a block function that is handed in, since the chip has its own."""
 
-from .errors import WireError
+from firmware_sim.core.wire.errors import WireError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

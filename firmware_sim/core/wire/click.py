@@ -1,11 +1,7 @@
 """What our own button says of one click, whatever the encoding, and which values can be."""
 
-from .errors import WireError
-
-SINGLE = "SINGLE"
-DOUBLE = "DOUBLE"
-LONG = "LONG"
-CLICK_TYPES = (SINGLE, DOUBLE, LONG)
+from firmware_sim.core.clicks import CLICK_TYPES
+from firmware_sim.core.wire.errors import WireError
 
 U32_MAX = 0xFFFFFFFF
 

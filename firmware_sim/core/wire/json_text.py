@@ -4,7 +4,7 @@ The interpreters' own readers differ: one takes NaN, another takes a comma too m
 member twice. A claim must not depend on which of them read the click.
 """
 
-from .errors import WireError
+from firmware_sim.core.wire.errors import WireError
 
 # A click is one flat object. Members we do not know may nest a little; the reader calls itself, so
 # the depth bounds the chip's stack.
@@ -16,52 +16,60 @@ _MAX_NUMBER_CHARS = 32
 _SPACE = b" \t\n\r"
 _NUMBER = b"+-.0123456789eE"
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
+_WORDS = {0x74: (b"true", True), 0x66: (b"false", False), 0x6E: (b"null", None)}
+
+_QUOTE, _COMMA, _COLON, _BACKSLASH = 0x22, 0x2C, 0x3A, 0x5C
+_BRACE, _BRACE_END, _BRACKET, _BRACKET_END = 0x7B, 0x7D, 0x5B, 0x5D
 
 
-def read_object(data: bytes) -> dict[str, object]:
+def read_object(payload: bytes) -> dict[str, object]:
     """The members of a JSON object; values are str, int, float, bool, None, list, dict.
 
     Raises WireError (``form``) for anything else, a member given twice included.
     """
+    # A zero stands in no JSON, so reading the byte at any place ends there at the latest.
+    data = payload + b"\0"
     value, at = _value(data, _skip(data, 0), 0)
     if not isinstance(value, dict):
         raise WireError("form", "the payload is JSON but no object; send one in braces")
-    if _skip(data, at) != len(data):
-        raise WireError("form", f"the JSON goes on after its end, at byte {at}")
+    if _skip(data, at) != len(payload):
+        raise _wrong(data, at)
     return value
 
 
 def _value(data: bytes, at: int, depth: int) -> tuple[object, int]:
-    head = data[at : at + 1]
-    if head == b'"':
+    head = data[at]
+    if head == _QUOTE:
         return _string(data, at)
-    if head in (b"{", b"["):
+    if head in (_BRACE, _BRACKET):
         if depth == MAX_DEPTH:
             raise WireError("form", f"the JSON nests deeper than {MAX_DEPTH}")
-        return _members(data, at, depth) if head == b"{" else _items(data, at, depth)
-    for word, value in ((b"true", True), (b"false", False), (b"null", None)):
-        if data[at : at + len(word)] == word:
-            return value, at + len(word)
-    return _number(data, at)
+        return _members(data, at, depth) if head == _BRACE else _items(data, at, depth)
+    if head not in _WORDS:
+        return _number(data, at)
+    word, value = _WORDS[head]
+    if data[at : at + len(word)] != word:
+        raise _wrong(data, at)
+    return value, at + len(word)
 
 
 def _members(data: bytes, at: int, depth: int) -> tuple[dict[str, object], int]:
     members: dict[str, object] = {}
     at = _skip(data, at + 1)
-    if data[at : at + 1] == b"}":
+    if data[at] == _BRACE_END:
         return members, at + 1
     while True:
         name, at = _string(data, at)
         if name in members:
             raise WireError("form", f"the member {name!r} is given twice")
         at = _skip(data, at)
-        if data[at : at + 1] != b":":
+        if data[at] != _COLON:
             raise _wrong(data, at)
         members[name], at = _value(data, _skip(data, at + 1), depth + 1)
         at = _skip(data, at)
-        if data[at : at + 1] == b"}":
+        if data[at] == _BRACE_END:
             return members, at + 1
-        if data[at : at + 1] != b",":
+        if data[at] != _COMMA:
             raise _wrong(data, at)
         at = _skip(data, at + 1)
 
@@ -69,34 +77,34 @@ def _members(data: bytes, at: int, depth: int) -> tuple[dict[str, object], int]:
 def _items(data: bytes, at: int, depth: int) -> tuple[list[object], int]:
     items: list[object] = []
     at = _skip(data, at + 1)
-    if data[at : at + 1] == b"]":
+    if data[at] == _BRACKET_END:
         return items, at + 1
     while True:
         item, at = _value(data, at, depth + 1)
         items.append(item)
         at = _skip(data, at)
-        if data[at : at + 1] == b"]":
+        if data[at] == _BRACKET_END:
             return items, at + 1
-        if data[at : at + 1] != b",":
+        if data[at] != _COMMA:
             raise _wrong(data, at)
         at = _skip(data, at + 1)
 
 
 def _string(data: bytes, at: int) -> tuple[str, int]:
-    if data[at : at + 1] != b'"':
+    if data[at] != _QUOTE:
         raise _wrong(data, at)
-    start = end = at + 1
+    end = at + 1
     while True:
         end = data.find(b'"', end)
         if end < 0:
             raise WireError("form", f"the text that begins at byte {at} has no end")
-        slashes = 0
-        while data[end - slashes - 1 : end - slashes] == b"\\":
-            slashes += 1
-        if slashes % 2 == 0:
+        slashes = end
+        while data[slashes - 1] == _BACKSLASH:
+            slashes -= 1
+        if (end - slashes) % 2 == 0:
             break
         end += 1
-    raw = data[start:end]
+    raw = data[at + 1 : end]
     if raw and min(raw) < 0x20:
         raise WireError("form", f"the text that begins at byte {at} holds a control character")
     try:
@@ -141,7 +149,7 @@ def _code_point(digits: str, at: int) -> str:
 
 def _number(data: bytes, at: int) -> tuple[int | float, int]:
     end = at
-    while end < len(data) and data[end] in _NUMBER:
+    while data[end] in _NUMBER:
         end += 1
     text = data[at:end].decode()
     whole = text[1:] if text[:1] == "-" else text
@@ -168,18 +176,20 @@ def _number(data: bytes, at: int) -> tuple[int | float, int]:
 
 def _count_digits(text: str) -> int:
     count = 0
-    while count < len(text) and "0" <= text[count] <= "9":
+    for character in text:
+        if not "0" <= character <= "9":
+            break
         count += 1
     return count
 
 
 def _skip(data: bytes, at: int) -> int:
-    while at < len(data) and data[at] in _SPACE:
+    while data[at] in _SPACE:
         at += 1
     return at
 
 
 def _wrong(data: bytes, at: int) -> WireError:
-    if at >= len(data):
-        return WireError("form", f"the JSON breaks off after {len(data)} bytes")
+    if at >= len(data) - 1:
+        return WireError("form", f"the JSON breaks off after {len(data) - 1} bytes")
     return WireError("form", f"the payload is not JSON: byte {at} is {data[at : at + 1]!r}")

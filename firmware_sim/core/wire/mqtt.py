@@ -1,9 +1,9 @@
 """A click as an MQTT message: where it is published, and its JSON, both directions."""
 
-from .click import ButtonClick, check_device_id
-from .errors import WireError
-from .json_text import read_object
-from .utc import parse_utc, utc_text
+from firmware_sim.core.wire.click import ButtonClick, check_device_id
+from firmware_sim.core.wire.errors import WireError
+from firmware_sim.core.wire.json_text import read_object
+from firmware_sim.core.wire.utc import parse_utc, utc_text
 
 _PREFIX = "clickclaim/v1/"
 EVENTS_FILTER = "clickclaim/v1/+/devices/+/events"

@@ -1,8 +1,8 @@
 """A click as one line of text on a serial port, both directions, and how a reader falls in step."""
 
-from .click import U32_MAX, ButtonClick
-from .errors import WireError
-from .mqtt import life_text
+from firmware_sim.core.wire.click import U32_MAX, ButtonClick
+from firmware_sim.core.wire.errors import WireError
+from firmware_sim.core.wire.mqtt import life_text
 
 # A reader on a chip has one such buffer. The longest sentence has 113 bytes, so a later version
 # may double its fields; a longer line is noise.

@@ -1,6 +1,6 @@
 """UTC milliseconds to and from the text form of ISO 8601, without a calendar library."""
 
-from .errors import WireError
+from firmware_sim.core.wire.errors import WireError
 
 _DAY_MS = 86_400_000
 
