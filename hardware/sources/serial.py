@@ -271,11 +271,13 @@ class _Reader:
         lines = splitter.feed(data)
         if splitter.dropped_bytes > dropped_before:
             noise.heard_noise(splitter.dropped_bytes - dropped_before)
+        if noise.say():
+            self._tell(self._on_noise)
         for line in lines:
             if not noise.is_noise(line):
                 self._hand_over(self._on_line(line))
-        if noise.say():
-            self._tell(self._on_noise)
+            elif noise.say():
+                self._tell(self._on_noise)
 
     def _hand_over(self, frame: RawFrame) -> None:
         while not self._room.acquire(timeout=_READ_TIMEOUT_S):
