@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from orchestrator.domain.devices import Device
 from orchestrator.domain.events import DeviceEvent
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from orchestrator.domain.times import utc_text
 
 
 def click_payload(device: Device, event: DeviceEvent) -> dict[str, Any]:
@@ -20,7 +18,7 @@ def click_payload(device: Device, event: DeviceEvent) -> dict[str, Any]:
         "deviceEvent": {
             "buttonClicked": {
                 "clickType": event.click_type,
-                "reportedTime": _utc_text(event.received_ms),
+                "reportedTime": utc_text(event.received_ms),
             }
         },
         "deviceInfo": _device_info(device, event.remaining_life),
@@ -49,10 +47,3 @@ def _device_info(device: Device, remaining_life: float) -> dict[str, Any]:
 def _number(value: float) -> float | int:
     """Ten as ``10``, not ``10.0``: so the published examples write it."""
     return int(value) if value == int(value) else value
-
-
-def _utc_text(at_ms: int) -> str:
-    """``2019-07-18T23:47:55.015Z``: always three digits of a second."""
-    # A sum of integers: a float of seconds would round some milliseconds away.
-    moment = _EPOCH + timedelta(milliseconds=at_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"

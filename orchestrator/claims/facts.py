@@ -1,0 +1,130 @@
+"""Facts to whoever listens in this process: each once, in order, or a reset that says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.ports import Fact
+
+# Kept for a listener that comes back: minutes of traffic at a busy station.
+FACTS_KEPT: Final = 10_000
+# A listener that is this far behind is not reading: it gets a reset and starts afresh.
+LISTENER_BEHIND: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Facts were missed: read the records again."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A fact with its number in this process's life."""
+
+    number: int
+    fact: Fact
+
+
+class Listener:
+    """Facts of one namespace and account, as they come."""
+
+    def __init__(self, namespace: str | None, account: str | None) -> None:
+        self._namespace = namespace
+        self._account = account
+        self._waiting: deque[Numbered | Reset] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    def offer(self, numbered: Numbered) -> None:
+        """Put a fact in line, if it is for this listener."""
+        fact = numbered.fact
+        if self._namespace is not None and fact.namespace != self._namespace:
+            return
+        if self._account is not None and fact.account != self._account:
+            return
+        if len(self._waiting) >= LISTENER_BEHIND:
+            self._waiting.clear()
+            self._waiting.append(Reset(numbered.number))
+        else:
+            self._waiting.append(numbered)
+        self._arrived.set()
+
+    def reset(self, number: int) -> None:
+        """Say that facts were missed."""
+        self._waiting.append(Reset(number))
+        self._arrived.set()
+
+    def close(self) -> None:
+        """End the iteration once what waits is read."""
+        self._closed = True
+        self._arrived.set()
+
+    async def __aiter__(self) -> AsyncIterator[Numbered | Reset]:
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+            if self._closed:
+                return
+            self._arrived.clear()
+            await self._arrived.wait()
+
+
+class FactHub:
+    """A Notifier that passes facts on to listeners in this process."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._kept: deque[Numbered] = deque(maxlen=FACTS_KEPT)
+        self._listeners: set[Listener] = set()
+
+    @property
+    def number(self) -> int:
+        """The number of the latest fact."""
+        return self._number
+
+    def tell(self, fact: Fact) -> None:
+        """Number a fact and pass it on."""
+        self._number += 1
+        numbered = Numbered(self._number, fact)
+        self._kept.append(numbered)
+        for listener in self._listeners:
+            listener.offer(numbered)
+
+    @contextmanager
+    def listen(
+        self,
+        *,
+        namespace: str | None = None,
+        account: str | None = None,
+        after: int | None = None,
+    ) -> Iterator[Listener]:
+        """Facts from now on, or from ``after`` on; None for a filter means everything.
+
+        When facts after ``after`` are no longer kept, a Reset comes first.
+        """
+        listener = Listener(namespace, account)
+        if after is not None:
+            oldest = self._kept[0].number if self._kept else self._number + 1
+            if after + 1 < oldest or after > self._number:
+                listener.reset(self._number)
+            else:
+                for numbered in self._kept:
+                    if numbered.number > after:
+                        listener.offer(numbered)
+        self._listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """End every listener's iteration."""
+        for listener in self._listeners:
+            listener.close()
