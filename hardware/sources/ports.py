@@ -217,7 +217,7 @@ def access_remedy(path: str) -> str:
     group = _group_name(node.st_gid)
     if node.st_gid == 0 or not node.st_mode & stat.S_IRGRP:
         return f"no group may read it (group {group}): add a udev rule with MODE or GROUP"
-    if node.st_gid in os.getgroups():
+    if node.st_gid in {os.getegid(), *os.getgroups()}:
         return f"you are in its group {group} already; see whether it is mounted for you"
     if group in _groups_of_user():
         return f"you joined its group {group}: log out and in again"
@@ -225,8 +225,10 @@ def access_remedy(path: str) -> str:
 
 
 def _group_name(gid: int) -> str:
-    import grp  # noqa: PLC0415 - not on every platform
-
+    try:
+        import grp  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return str(gid)
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
@@ -234,9 +236,11 @@ def _group_name(gid: int) -> str:
 
 
 def _groups_of_user() -> list[str]:
-    import grp  # noqa: PLC0415 - not on every platform
-    import pwd  # noqa: PLC0415
-
+    try:
+        import grp  # noqa: PLC0415 - not on every platform
+        import pwd  # noqa: PLC0415
+    except ImportError:
+        return []
     try:
         user = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

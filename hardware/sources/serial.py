@@ -98,10 +98,12 @@ class SerialSource:
         try:
             path, info = await asyncio.to_thread(self._find)
             port = await self._open_port(path)
-        except ImportError:
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "serial":
+                raise
             raise SourceRefusedError(
                 self.spec, "pyserial is not installed", "pip install 'clickclaim[serial]'"
-            ) from None
+            ) from error
         if self._wanted.is_url and self.heard_directly:
             info = await asyncio.to_thread(self._info_of, port.port)
         self._remembered = usb_id_of(info) or self._remembered

@@ -2,13 +2,14 @@
 
 import asyncio
 import fcntl
+import grp  # noqa: F401 - loaded while we may still read it: see no_rights
 import logging
 import os
+import pwd  # noqa: F401
 import socket
 import threading
 
 import pytest
-import serial.urlhandler.protocol_socket  # noqa: F401 - while we still may read it: see no_rights
 
 from hardware.source import SourceAwayError, SourceRefusedError, SourceSpecError
 from hardware.sources import open_source
@@ -222,8 +223,12 @@ async def test_a_second_source_on_the_same_port_is_refused_by_the_first(link, so
 
 
 @pytest.fixture
-def no_rights(link):
+async def no_rights(link, source_of):
     """The port, seen by somebody who may not open it."""
+    # Whoever that is may not read our packages either: load all that is loaded on first use.
+    as_ourselves = source_of(link)
+    await as_ourselves.open()
+    await as_ourselves.close()
     node = link.path.resolve()
     link.path.parent.chmod(0o755)
     if os.geteuid() == 0:
