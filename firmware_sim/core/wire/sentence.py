@@ -116,7 +116,10 @@ class SentenceReader:
         self._lines = LineReader()
 
     def feed(self, data: bytes) -> "list[ButtonClick | WireError]":
-        """What these bytes complete: a click, or the WireError that says why a line is none."""
+        """What these bytes complete: a click, or the WireError that says why a line is none.
+
+        In order, but for lines that were too long: they come last.
+        """
         found: list[ButtonClick | WireError] = []
         dropped_before = self._lines.dropped_lines
         for line in self._lines.feed(data):

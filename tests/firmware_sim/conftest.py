@@ -1,0 +1,73 @@
+"""What the tests of the simulator share: vectors, their runner, real MicroPython, AES."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+NODE_FOLDER = HERE / "micropython"
+
+
+def aes_block_for(key_hex):
+    """AES-128 of OpenSSL, one block at a time: stands for the chip's unit."""
+    return Cipher(algorithms.AES(bytes.fromhex(key_hex)), modes.ECB()).encryptor().update
+
+
+def load_vectors():
+    return json.loads((HERE / "vectors.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def vectors():
+    return load_vectors()
+
+
+@pytest.fixture(scope="session")
+def run_vectors():
+    """Runs vectors on this interpreter, as real MicroPython does."""
+    path = NODE_FOLDER / "vectorrun.py"
+    spec = importlib.util.spec_from_file_location("vectorrun", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda chosen: module.run(chosen, aes_block_for)
+
+
+@pytest.fixture(scope="session")
+def run_on_micropython():
+    """Runs vectors on real MicroPython under Node; a missing one is a failure, not a skip."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.fail(
+            "Node.js is not installed; install Node 18 or later, or deselect with -m 'not node'"
+        )
+    if not (NODE_FOLDER / "node_modules" / "@micropython").is_dir():
+        pytest.fail(f"MicroPython is not installed; run: npm ci --prefix {NODE_FOLDER}")
+    own = NODE_FOLDER.relative_to(REPOSITORY).as_posix()
+    command = [
+        node,
+        NODE_FOLDER / "run.mjs",
+        REPOSITORY,
+        NODE_FOLDER / "main.py",
+        f"{own}/vectorrun.py=vectorrun.py",
+    ]
+
+    def run(chosen):
+        done = subprocess.run(
+            command,
+            check=False,
+            input=json.dumps(chosen),
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+        if done.returncode:
+            pytest.fail(f"MicroPython ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+        return json.loads(done.stdout)
+
+    return run
