@@ -1,0 +1,85 @@
+"""Two clocks: the wall's, which no clock step can stretch, and a virtual one that is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import time
+from typing import Final
+
+# asyncio's timers may fire up to this much early; sleeping on avoids a busy loop at the deadline.
+_TIMER_SLACK_S: Final = 0.001
+
+
+class WallClock:
+    """UTC at start plus monotonic time since."""
+
+    def __init__(self) -> None:
+        self._start_ms = time.time_ns() // 1_000_000
+        self._start_ns = time.monotonic_ns()
+
+    def now_ms(self) -> int:
+        """UTC milliseconds."""
+        return self._start_ms + (time.monotonic_ns() - self._start_ns) // 1_000_000
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Return when ``now_ms()`` is at least ``at_ms``."""
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - waits for time itself
+            await asyncio.sleep(left_ms / 1000 + _TIMER_SLACK_S)
+
+
+class VirtualClock:
+    """A clock that moves only when told; sleepers wake in the order of their times."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = now_ms
+        self._order = itertools.count()
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    def now_ms(self) -> int:
+        """UTC milliseconds, as told."""
+        return self._now_ms
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Return when the clock was moved to ``at_ms`` or beyond."""
+        if at_ms <= self._now_ms:
+            return
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (at_ms, next(self._order), woken))
+        await woken
+
+    @property
+    def next_wake_ms(self) -> int | None:
+        """When the earliest sleeper wants to wake; None when nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    def move(self, by_ms: int) -> None:
+        """Let time pass at once; everybody whose time has come is woken."""
+        if by_ms < 0:
+            raise ValueError(f"time does not go back, and {by_ms} ms would")
+        self._now_ms += by_ms
+        while (wake_ms := self.next_wake_ms) is not None and wake_ms <= self._now_ms:
+            _, _, woken = heapq.heappop(self._sleepers)
+            with contextlib.suppress(asyncio.InvalidStateError, RuntimeError):
+                woken.set_result(None)
+
+    async def advance(self, by_ms: int) -> None:
+        """Let time pass, stopping at each sleeper's time so that it acts before the next one."""
+        until_ms = self._now_ms + by_ms
+        while (wake_ms := self.next_wake_ms) is not None and wake_ms <= until_ms:
+            self.move(max(0, wake_ms - self._now_ms))
+            await _settle()
+        self.move(until_ms - self._now_ms)
+        await _settle()
+
+
+async def _settle() -> None:
+    """Let tasks that were woken run until they wait again."""
+    # A handful of turns: woken, read, commit, tell. Stores with a thread of their own need a
+    # real wait instead; virtual time is for stores that commit inline.
+    for _ in range(20):
+        await asyncio.sleep(0)
