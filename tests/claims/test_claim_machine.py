@@ -30,7 +30,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.ids import Caller
 from orchestrator.units import AttemptQuery, EventQuery
-from tests.claims.conftest import Bench
+from tests.claims.bench import Bench
 
 WINDOW_MS = 120_000
 FINALIZE_MS = 60_000
@@ -111,7 +111,7 @@ class ClaimMachine(RuleBasedStateMachine):
     def initiate(self, caller: Caller, device_id: str) -> None:
         model = self.model(caller, device_id)
         error: type[RefusedError] | None = None
-        vain = [at for at in model.vain[caller.account][-20:]]
+        vain = list(model.vain[caller.account][-20:])
         if model.claimed or model.owner not in {None, caller.account}:
             error = TakenError
         elif len(vain) == 20 and self.now_ms - vain[-1] < 600_000:
