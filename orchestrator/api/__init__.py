@@ -1,1 +1,1 @@
-"""The wire: one operations table, and what is derived from it."""
+"""The claim API over HTTP: routes, decoding, signatures, statuses and documents from one table."""
