@@ -158,6 +158,11 @@ class BleSource:
         """Always: the radio is this machine's own."""
         return True
 
+    @property
+    def connected(self) -> frozenset[str]:
+        """Addresses of the buttons that are connected now."""
+        return self._links.connected if self._links is not None else frozenset()
+
     async def open(self) -> None:
         """Start the radio, and connect to the buttons named in the spec."""
         self._frames.clear()
