@@ -1,1 +1,31 @@
-"""The command line."""
+"""The command line: which commands there are, and what is loaded for one of them."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestrator.cli.commands import COMMANDS, overview, suggestion
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run ``clickclaim`` with the arguments of this process, and exit with its code."""
+    arguments = sys.argv[1:]
+    # The overview loads nothing: it is what people see first, and often.
+    if not arguments or arguments[0] in {"--help", "-h", "help"}:
+        sys.stdout.write(overview(colour=sys.stdout.isatty()))
+        sys.exit(0)
+    if arguments[0] in {"--version", "-V"}:
+        from orchestrator import __version__
+
+        sys.stdout.write(f"clickclaim {__version__}\n")
+        sys.exit(0)
+    name = arguments[0]
+    if name not in COMMANDS and name not in {"--install-completion", "--show-completion"}:
+        sys.stderr.write(f"error: there is no command {name!r}\n  {suggestion(name)}\n")
+        sys.exit(2)
+
+    from orchestrator.cli.app import run_command
+
+    sys.exit(run_command(arguments))

@@ -1,0 +1,175 @@
+"""How a command is loaded and run, and how its failure becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NoReturn, TypeVar
+
+import typer
+
+from orchestrator.cli.commands import COMMANDS
+from orchestrator.cli.output import print_json
+
+T = TypeVar("T")
+
+FAILED: Final = 1
+USAGE: Final = 2
+TIMED_OUT: Final = 3
+UNUSABLE: Final = 4
+CANCELLED: Final = 130
+
+_TRACEBACK: Final = "CLICKCLAIM_TRACEBACK"
+
+
+class CommandError(Exception):
+    """A command cannot go on: a sentence, the line to type next, and the exit code."""
+
+    def __init__(self, message: str, hint: str = "", code: int = FAILED) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.code = code
+
+
+def new_app(summary: str, *, group: bool = False) -> typer.Typer:
+    """The Typer application of one command's module."""
+    app = typer.Typer(
+        help=summary,
+        add_completion=False,
+        no_args_is_help=group,
+        # Help is prettier with boxes on a terminal and easier to read without them in a file.
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    )
+    if group:
+        app.callback()(_nothing)
+    return app
+
+
+def whole_app() -> typer.Typer:
+    """Every command in one application: for shell completion, and for whoever reads them all."""
+    whole = new_app("clickclaim claims physical buttons.")
+    whole._add_completion = True  # noqa: SLF001 - Typer has no other way to say it later
+    for name, command in COMMANDS.items():
+        whole.add_typer(_load(command.module), name=name, help=command.summary)
+    return whole
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run ``clickclaim ARGUMENTS``; the exit code. Nothing but a sentence reaches the user."""
+    name = arguments[0]
+    if "_CLICKCLAIM_COMPLETE" in os.environ or name not in COMMANDS:
+        return _run(typer.Typer.__call__, whole_app(), arguments, "clickclaim")
+    return _run(
+        typer.Typer.__call__, _load(COMMANDS[name].module), arguments[1:], f"clickclaim {name}"
+    )
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = False) -> T:
+    """Run a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it can clean up."""
+    with asyncio.Runner(loop_factory=_fast_loop if fast else None) as runner:
+        try:
+            return runner.run(_until_terminated(work()))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise SystemExit(CANCELLED) from None
+
+
+async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    if task is not None and os.name != "nt":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
+def _fast_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # Windows, PyPy: asyncio's own loop serves as well
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _load(module: str) -> typer.Typer:
+    app: typer.Typer = importlib.import_module(f"orchestrator.cli.{module}").app
+    return app
+
+
+def _nothing() -> None:
+    """A group does nothing by itself."""
+
+
+def _run(call: Callable[..., Any], app: typer.Typer, arguments: list[str], program: str) -> int:
+    try:
+        call(app, arguments, prog_name=program)
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else FAILED
+    except BrokenPipeError:
+        return _reader_left()
+    except KeyboardInterrupt:
+        return CANCELLED
+    except Exception as error:  # noqa: BLE001 - the last place where a failure can become a sentence
+        return _report(_first(error), as_json="--json" in arguments)
+    return 0
+
+
+def _report(error: BaseException, *, as_json: bool) -> int:
+    """Print what went wrong and what to type next; the exit code."""
+    message, hint, code = _explain(error)
+    if as_json:
+        print_json({"error": message, "next": hint or None, "exitCode": code})
+    sys.stderr.write(f"error: {message}\n" + (f"  {hint}\n" if hint else ""))
+    if os.environ.get(_TRACEBACK):
+        import traceback
+
+        traceback.print_exception(error)
+    return code
+
+
+def _explain(error: BaseException) -> tuple[str, str, int]:
+    """Message, line to type next and exit code of an error."""
+    from hardware.source import SourceError, SourceSpecError
+    from orchestrator.domain.errors import ClickclaimError, InvalidRequestError, StoreError
+    from orchestrator.ports import ServiceAwayError
+
+    match error:
+        case CommandError():
+            return str(error), error.hint, error.code
+        case SourceSpecError():
+            return str(error), "", USAGE
+        case SourceError() | StoreError() | ServiceAwayError():
+            return str(error), "", UNUSABLE
+        case InvalidRequestError():
+            return str(error), "", USAGE
+        case ClickclaimError():
+            return str(error), "", FAILED
+    kind = type(error).__name__
+    hint = f"to see where, set {_TRACEBACK}=1 and type it again; please report it"
+    return f"clickclaim itself failed: {kind}: {error}", hint, FAILED
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error that matters in a group of them: the one that somebody worded."""
+    while isinstance(error, BaseExceptionGroup):
+        worded = [one for one in error.exceptions if not _is_bare(one)]
+        error = (worded or list(error.exceptions))[0]
+    return error
+
+
+def _is_bare(error: BaseException) -> bool:
+    return isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
+
+
+def _reader_left() -> int:
+    """`clickclaim watch | head`: the reader has seen enough; that is no failure of ours."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - lives until exit
+    return 0
+
+
+def usage(message: str, hint: str = "") -> NoReturn:
+    """End with exit code 2: an argument is missing or wrong."""
+    raise CommandError(message, hint, USAGE)
