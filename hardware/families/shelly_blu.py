@@ -1,0 +1,94 @@
+"""Shelly BLU buttons that a script on a Shelly device relays over MQTT.
+
+Source: the BLE example scripts of ALLTERCO/shelly-script-examples: the script opens the BTHome
+frame and sends ``{"BTHome_version":2,"address":…,"pid":…,"button":…,"battery":…}``, as a message of
+its own or as the ``data`` of a ``shelly-blu`` event.
+
+Traps: ``button`` is a number, or a list for several buttons; each gateway that hears the button
+relays it; the scripts are edited by their users, and topics are theirs.
+
+Proves: nothing; the button's encryption ended in the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hardware.click import Click, Ignored, RawFrame
+from hardware.families.bthome import BUTTON_CODES
+from hardware.families.family import Family, Options, Reading, Sender
+from hardware.families.payloads import integer, object_of, percent, text
+from hardware.keys import DeviceKey
+
+_NAME = "shelly_blu"
+_MARKER: Final = "BTHome_version"
+_MOST_BUTTONS: Final = 16
+_MOST_EVENTS: Final = 16
+
+
+def matches(frame: RawFrame) -> bool:
+    """What was relayed stands in the payload, or in an event of it."""
+    return _MARKER.encode() in frame.payload and _relayed(frame) is not None
+
+
+def sender_of(frame: RawFrame) -> Sender | None:
+    """The BLU button's own address."""
+    address = text((_relayed(frame) or {}).get("address"))
+    return Sender(None, address) if address else None
+
+
+def decode(frame: RawFrame, _keys: Sequence[DeviceKey], _options: Options) -> list[Reading]:
+    """A click for each button that was pressed."""
+    said = _relayed(frame)
+    sender = sender_of(frame)
+    if said is None or sender is None:
+        return [Ignored(frame=frame, family=_NAME, reason="no address in what was relayed")]
+    packet_id = integer(said.get("pid"), 0, 255)
+    common: dict[str, Any] = {
+        "frame": frame,
+        "family": _NAME,
+        "address": sender.address,
+        "battery_percent": percent(said.get("battery")),
+        "counter": None if packet_id is None else {"packet_id": packet_id},
+    }
+    codes = said.get("button")
+    codes = codes[:_MOST_BUTTONS] if isinstance(codes, list) else [codes]
+    clicks = [BUTTON_CODES.get(code) for code in codes if integer(code) is not None]
+    several = len(clicks) > 1
+    found: list[Reading] = [
+        Click(
+            **common,
+            click_type=click,
+            button=place if several else None,
+            press_id=None if packet_id is None else f"{packet_id}.{place}",
+        )
+        for place, click in enumerate(clicks, start=1)
+        if click is not None and click != "NONE"
+    ]
+    nothing = "NONE" if clicks else None
+    why = "no press (beacon)" if clicks else "no button in what was relayed"
+    return found or [Ignored(**common, reason=why, valid=True, click_type=nothing)]
+
+
+def _relayed(frame: RawFrame) -> dict[str, Any] | None:
+    """The opened frame: the payload itself, or the data of the first event that has one."""
+    said = object_of(frame.payload) or {}
+    params = said.get("params")
+    events = params.get("events") if isinstance(params, dict) else None
+    events = events[:_MOST_EVENTS] if isinstance(events, list) else []
+    for holder in ({"data": said}, said.get("info"), *events):
+        data = holder.get("data") if isinstance(holder, dict) else None
+        if isinstance(data, dict) and _MARKER in data:
+            return data
+    return None
+
+
+FAMILY = Family(
+    name=_NAME,
+    transports=("mqtt",),
+    proves="nothing: the button's own encryption ended in the gateway",
+    matches=matches,
+    sender_of=sender_of,
+    decode=decode,
+)
