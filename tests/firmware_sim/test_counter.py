@@ -4,37 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.core.counter import RECORD_BYTES, ClickCounter, CounterError, Slot
-
-
-class PowerCutError(Exception):
-    pass
-
-
-class FragileSlot(Slot):
-    """Writes byte by byte; the power is cut after so many bytes, leaving old or erased bytes."""
-
-    def __init__(self, places, bytes_until_cut=None, erases_first=False):
-        self.places = list(places)
-        self._bytes_left = bytes_until_cut
-        self._erases_first = erases_first
-
-    def read(self, place):
-        return self.places[place]
-
-    def write(self, place, record):
-        old = b"\xff" * RECORD_BYTES if self._erases_first else self.places[place]
-        if self._bytes_left is not None and self._bytes_left < len(record):
-            self.places[place] = record[: self._bytes_left] + old[self._bytes_left :]
-            raise PowerCutError
-        if self._bytes_left is not None:
-            self._bytes_left -= len(record)
-        self.places[place] = record
+from firmware_sim.core.counter import RECORD_BYTES, ClickCounter, CounterError
+from firmware_sim.world.slots import MemorySlot, PowerCutError
 
 
 def live(places, clicks, bytes_until_cut, erases_first):
     """One life from start to power cut: the numbers that were sent, and what the slot holds."""
-    slot = FragileSlot(places, bytes_until_cut, erases_first)
+    slot = MemorySlot(places, cut_after_bytes=bytes_until_cut, erases_first=erases_first)
     counter, sent = ClickCounter(slot), []
     try:
         counter.start()
@@ -79,7 +55,7 @@ def test_a_restart_begins_at_one_in_a_higher_boot():
 
 
 def test_two_damaged_records_are_said_and_not_papered_over():
-    counter = ClickCounter(FragileSlot([b"\x01" * RECORD_BYTES, b"junk"]))
+    counter = ClickCounter(MemorySlot([b"\x01" * RECORD_BYTES, b"junk"]))
     with pytest.raises(CounterError, match="reset the button's counter"):
         counter.start()
 
@@ -88,12 +64,12 @@ def test_a_record_of_another_version_is_not_read():
     _, places = live([b"", b""], 0, None, erases_first=False)
     wrong = b"\x02" + places[0][1:]
     with pytest.raises(CounterError):
-        ClickCounter(FragileSlot([wrong, wrong])).start()
+        ClickCounter(MemorySlot([wrong, wrong])).start()
 
 
 def at_the_end(boot_id, counter, total):
     """A slot that holds this one record."""
-    slot = FragileSlot([b"", b""])
+    slot = MemorySlot()
     made = ClickCounter(slot)
     made.boot_id, made.counter, made.total = boot_id, counter, total
     made._write(boot_id, counter, total)

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.core.clicks import GAP_MS, LONG_MS, ClickDetector
-from firmware_sim.core.counter import ClickCounter, Slot
+from firmware_sim.core.counter import ClickCounter
 from firmware_sim.core.debounce import PRESS, RELEASE, Debouncer
 from firmware_sim.core.device import ButtonDevice, MqttEncoder, SerialEncoder
 from firmware_sim.core.wire import decode_json, decode_sentence, parse_topic, verify
+from firmware_sim.world.slots import MemorySlot
 
 # Level changes: how long each level stays. Chatter, presses and gaps around every limit.
 stays_ms = st.lists(
@@ -17,17 +18,6 @@ stays_ms = st.lists(
     ),
     max_size=40,
 )
-
-
-class MemorySlot(Slot):
-    def __init__(self):
-        self.places = [b"", b""]
-
-    def read(self, place):
-        return self.places[place]
-
-    def write(self, place, record):
-        self.places[place] = record
 
 
 def button(**options):

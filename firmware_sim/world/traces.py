@@ -1,0 +1,69 @@
+"""Contact traces in files: read from a logic analyser's CSV or VCD, written as VCD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from firmware_sim.world.contacts import Trace
+from firmware_sim.world.csv_traces import csv_signals
+from firmware_sim.world.trace_errors import TraceError
+from firmware_sim.world.vcd import vcd_signals
+
+# An hour of a bouncing contact has far fewer changes; a larger file is a capture of many fast
+# signals and better cut down by the program that made it.
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+def read_trace(path: Path, signal: str | None = None, *, active_low: bool = False) -> Trace:
+    """The changes of one signal of a ``.csv`` or ``.vcd`` file, in microseconds from its start.
+
+    ``signal`` may be left out when the file has only one. ``active_low``: the contact pulls the
+    line down, as with a pull-up resistor. Raises TraceError.
+    """
+    text = _text_of(path)
+    if path.suffix.lower() == ".csv":
+        signals = csv_signals(text, str(path))
+    elif path.suffix.lower() == ".vcd":
+        signals = vcd_signals(text, str(path))
+    else:
+        raise TraceError(str(path), "is neither .csv nor .vcd; rename it or export it as one")
+    return _changes(signals[_choose(signals, signal, path)], active_low=active_low)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise TraceError(
+                str(path), f"is larger than {MAX_FILE_BYTES >> 20} MiB; export a shorter stretch"
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise TraceError(str(path), f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise TraceError(str(path), "is not text; export it as CSV or VCD") from error
+
+
+def _choose(signals: dict[str, Trace], wanted: str | None, path: Path) -> str:
+    listed = ", ".join(sorted(signals)) or "none"
+    if wanted is None:
+        if len(signals) == 1:
+            return next(iter(signals))
+        raise TraceError(str(path), f"has {len(signals)} signals; name one of: {listed}")
+    if wanted in signals:
+        return wanted
+    by_last_part = [name for name in signals if name.rsplit(".", 1)[-1] == wanted]
+    if len(by_last_part) == 1:
+        return by_last_part[0]
+    raise TraceError(str(path), f"has no signal {wanted!r}; it has: {listed}")
+
+
+def _changes(samples: Trace, *, active_low: bool) -> Trace:
+    """Changes only, beginning from an open contact, the last level of a microsecond wins."""
+    changes: Trace = []
+    level = 0
+    for at_us, raw in dict(samples).items():
+        closed = raw ^ 1 if active_low else raw
+        if closed != level:
+            changes.append((at_us, closed))
+            level = closed
+    return changes

@@ -1,0 +1,112 @@
+"""Value change dump (IEEE 1364-2005, clause 18): one-bit signals, read and written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from firmware_sim.world.contacts import Trace
+from firmware_sim.world.trace_errors import TraceError
+
+_UNIT_FS = {
+    "s": 10**15,
+    "ms": 10**12,
+    "us": 10**9,
+    "ns": 10**6,
+    "ps": 10**3,
+    "fs": 1,
+}
+_US_FS = 10**9
+_TIMESCALE = re.compile(r"(1|10|100)\s*(s|ms|us|ns|ps|fs)")
+# A 64-bit time has at most 20 digits.
+_MAX_TIME_CHARS = 21
+# Printable characters without blank, as the standard has identifiers.
+_FIRST_CODE = 33
+
+
+def vcd_signals(text: str, path: str) -> dict[str, Trace]:
+    """(microsecond, level) samples of each one-bit signal, by its name with scopes: ``top.button``.
+
+    An unknown or floating level (x, z) is no change. Raises TraceError.
+    """
+    words = iter(text.split())
+    tick_fs, names = _declarations(words, path)
+    samples: dict[str, Trace] = {name: [] for name in names.values()}
+    now_fs = 0
+    for word in words:
+        head = word[0]
+        if head == "#":
+            before_fs, now_fs = now_fs, _ticks(word, path) * tick_fs
+            if now_fs < before_fs:
+                raise TraceError(path, f"goes back in time at {word}")
+        elif head in "01" and word[1:] in names:
+            samples[names[word[1:]]].append((now_fs // _US_FS, int(head)))
+        elif head in "bBrR":
+            next(words, None)  # a vector or a real number: its identifier is a word of its own
+        elif word == "$comment":
+            _until_end(words)
+    return samples
+
+
+def write_vcd(signals: Mapping[str, Trace]) -> str:
+    """The text of a VCD file with these signals, one tick a microsecond, all open at the start."""
+    codes = {name: chr(_FIRST_CODE + index) for index, name in enumerate(signals)}
+    changes = sorted(
+        (at_us, codes[name], level) for name, trace in signals.items() for at_us, level in trace
+    )
+    lines = ["$timescale 1 us $end", "$scope module clickclaim $end"]
+    lines += [f"$var wire 1 {code} {name} $end" for name, code in codes.items()]
+    lines += ["$upscope $end", "$enddefinitions $end", "#0", "$dumpvars"]
+    lines += [f"0{code}" for code in codes.values()] + ["$end"]
+    now_us = 0
+    for at_us, code, level in changes:
+        if at_us != now_us:
+            lines.append(f"#{at_us}")
+            now_us = at_us
+        lines.append(f"{level}{code}")
+    return "\n".join(lines) + "\n"
+
+
+def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, str]]:
+    """Femtoseconds of a tick, and the names of one-bit signals by identifier."""
+    tick_fs = 0
+    names: dict[str, str] = {}
+    scopes: list[str] = []
+    for word in words:
+        if word == "$enddefinitions":
+            _until_end(words)
+            break
+        body = _until_end(words)
+        if word == "$timescale":
+            match = _TIMESCALE.fullmatch(" ".join(body))
+            if match is None:
+                raise TraceError(path, f"has the time scale {' '.join(body)!r}; 1 us would be one")
+            tick_fs = int(match[1]) * _UNIT_FS[match[2]]
+        elif word == "$scope" and body:
+            scopes.append(body[-1])
+        elif word == "$upscope" and scopes:
+            scopes.pop()
+        elif word == "$var" and len(body) >= 4 and body[1] == "1":
+            names[body[2]] = ".".join([*scopes, body[3]])
+        elif word[0] != "$":
+            raise TraceError(path, f"is not VCD: it has {word[:40]!r} before $enddefinitions")
+    else:
+        raise TraceError(path, "is not VCD: it has no $enddefinitions")
+    if tick_fs == 0:
+        raise TraceError(path, "has no $timescale, so its times mean nothing")
+    return tick_fs, names
+
+
+def _until_end(words: Iterator[str]) -> list[str]:
+    body: list[str] = []
+    for word in words:
+        if word == "$end":
+            break
+        body.append(word)
+    return body
+
+
+def _ticks(word: str, path: str) -> int:
+    if not word[1:].isdecimal() or len(word) > _MAX_TIME_CHARS:
+        raise TraceError(path, f"has the time {word[:40]!r}, which is no number")
+    return int(word[1:])
