@@ -201,6 +201,12 @@ ADDITIONS: Final[tuple[Operation, ...]] = (
                 where="query",
             ),
             Member(name="open", kind=Flag(), doc="Only those that have no outcome.", where="query"),
+            Member(
+                name="before",
+                kind=Text(max_length=160),
+                doc="Only older ones than this: openedMs,attemptId.",
+                where="query",
+            ),
             MAX_RESULTS_MEMBER,
             NEXT_TOKEN,
         ),

@@ -280,7 +280,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         Member(
             name="x-clickclaim-reason",
-            kind=Text(max_length=256),
+            kind=Text(max_length=2048),
             doc="Why, percent-encoded; kept in the record.",
             where="header",
             ours=True,
