@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import CLAIM_INITIATED
-from orchestrator.domain.errors import RefusedError
+from orchestrator.domain.errors import ClickclaimError, RefusedError
 from orchestrator.ports import ClaimApi, Clock, Fact, ServiceAwayError
 from orchestrator.units import AttemptQuery
 
@@ -177,7 +177,7 @@ class _Flow:
         attempt: Attempt | None = None
         if self._asked:
             self._give_up_ms = self._clock.now_ms() + _CLEAN_UP_MS
-            with contextlib.suppress(ServiceAwayError, RefusedError):
+            with contextlib.suppress(ServiceAwayError, ClickclaimError):
                 attempt = await self._insist(self._query)
                 if attempt is not None and attempt.outcome is None:
                     attempt = await self._give_up(attempt, reason)
@@ -296,7 +296,8 @@ class _Flow:
         """Wakes the flow at each fact of its device, through every loss of the stream."""
         pause_ms = _RETRY_FIRST_MS
         while True:
-            with contextlib.suppress(ServiceAwayError):
+            # What keeps us from listening does not keep us from reading the attempt.
+            with contextlib.suppress(ServiceAwayError, ClickclaimError):
                 async for fact in self._api.facts():
                     pause_ms = _RETRY_FIRST_MS
                     if fact.device_id == self._device_id:

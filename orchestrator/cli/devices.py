@@ -228,7 +228,8 @@ def key(
 ) -> None:
     """Store a device's key, or reset its counter.
 
-    The key is read from stdin or a file, in hex digits: it never stands on a command line. With --reset-counter alone, keep the key and forget the counter.
+    The key is read from stdin or a file, in hex digits: it never stands on a command line.
+    With --reset-counter alone, keep the key and forget the counter.
     """
     secret = None if reset_counter and key_file is None else _read_key(kind, key_file)
 
