@@ -1,0 +1,397 @@
+"""One connection to an MQTT broker: in what order it is acknowledged, and what it heard before
+its own marker came back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, cast
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from hardware.source import SourceAwayError, SourceError, SourceRefusedError
+from hardware.sources.mqtt_errors import explain_connect
+from hardware.sources.mqtt_spec import MqttSpec
+
+# A click is some hundred bytes; what hubs and gateways add stays far below this.
+MAX_PAYLOAD_BYTES: Final = 64 * 1024
+
+# What may wait for a slow consumer. Beyond it the connection is given up, and the broker sends
+# again whatever was not acknowledged.
+MAX_WAITING: Final = 10_000
+
+# How many unacknowledged messages an MQTT 5 broker may send us. 3.1.1 has no such word: there the
+# broker's own limit counts (20 in Mosquitto unless its configuration says otherwise).
+RECEIVE_MAXIMUM: Final = 1_000
+
+# How long an MQTT 5 broker keeps our session while we are away: a long weekend and a holiday.
+SESSION_EXPIRY_S: Final = 7 * 24 * 3600
+
+# Idle for so long, the client pings; for so long again without an answer, the link is lost.
+KEEPALIVE_S: Final = 15
+
+# Nobody who stops a service waits longer than this for a nicety.
+_LAST_MARKER_S: Final = 0.5
+
+# paho tells of each lost connection; so do we, once and with its reason.
+_paho_log = logging.getLogger(f"{__name__}.paho")
+_paho_log.setLevel(logging.CRITICAL)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One message, as it came in."""
+
+    message: aiomqtt.Message
+    heard_ms: int
+    queued: bool
+    """It came before this connection's marker: the broker may have held it while we were away."""
+    acknowledged: bool = False
+
+
+@dataclass(slots=True)
+class Marker:
+    """What we publish to ourselves: proof that everything published before it has been heard."""
+
+    topic: str
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    sent_ms: dict[int, int] = field(default_factory=dict)
+    """When each marker that has not come back was published, by its number."""
+    count: int = 0
+
+    def next(self, now_ms: int) -> str:
+        """The payload of the next marker."""
+        self.count += 1
+        self.sent_ms[self.count] = now_ms
+        return f"{self.nonce}:{self.count}"
+
+    def heard(self, payload: bytes) -> int | None:
+        """When the marker with this payload was published; None when it is not one of ours."""
+        nonce, _, number = payload.decode(errors="replace").partition(":")
+        if nonce != self.nonce or not number.isdecimal():
+            return None
+        count = int(number)
+        sent_ms = self.sent_ms.get(count)
+        # Whoever is older than one that came back will not come back any more.
+        self.sent_ms = {n: ms for n, ms in self.sent_ms.items() if n > count}
+        return sent_ms
+
+
+class Connection:
+    """One connection, from CONNECT to its end. Not used again after that.
+
+    ``client_id`` None: a clean session under a name of the moment, nothing kept by the broker
+    and no marker. ``on_alive`` is told, whenever a marker came back, when it was published.
+    """
+
+    def __init__(
+        self,
+        spec: MqttSpec,
+        *,
+        client_id: str | None,
+        now_ms: Callable[[], int],
+        on_alive: Callable[[int], None],
+        on_notice: Callable[[str], None],
+        timeout_s: float,
+        marker_every_s: float,
+    ) -> None:
+        self._spec = spec
+        self._now_ms = now_ms
+        self._on_alive = on_alive
+        self._on_notice = on_notice
+        self._timeout_s = timeout_s
+        self._marker_every_s = marker_every_s
+        self._client_id = client_id or f"clickclaim{secrets.token_hex(6)}"
+        self._persistent = client_id is not None
+        self._marker = Marker(f"clickclaim/v1/service/{self._client_id}/marker")
+        self._behind_marker = not self._persistent
+        self._marker_back = asyncio.Event()
+        self._arrived: deque[Arrival] = deque()
+        self._unacknowledged: deque[Arrival] = deque()
+        self._news = asyncio.Event()
+        self._failure: SourceError | None = None
+        self._dropped = 0
+        self._closed = False
+        self._client: aiomqtt.Client | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Connect, subscribe, publish the marker. Raises SourceAwayError or SourceRefusedError."""
+        client = self._client = self._build(await self._tls_context())
+        try:
+            await _uninterrupted(client.__aenter__())
+        except aiomqtt.MqttError as error:
+            _drop(client)
+            raise explain_connect(self._spec, error, self._timeout_s) from error
+        except asyncio.CancelledError:
+            _drop(client)
+            raise
+        self._watching = self._start(self._watch(client), "connection of")
+        try:
+            await self._subscribe(client)
+            if self._persistent:
+                # The broker has taken the marker in before it takes in anything published from
+                # now on, so what a caller publishes after `open` is never told to be queued.
+                await self._publish_marker(client)
+        except aiomqtt.MqttError as error:
+            raise SourceAwayError(self._spec.shown, f"lost while subscribing: {error}") from error
+        if self._persistent:
+            self._tasks = [
+                self._start(self._mark(client), "markers of"),
+                self._start(self._miss_marker(), "first marker of"),
+            ]
+
+    async def next(self) -> Arrival:
+        """The next message. Raises SourceError when no more will come."""
+        while not self._arrived:
+            if self._failure is not None:
+                raise self._failure
+            self._news.clear()
+            await self._news.wait()
+        return self._arrived.popleft()
+
+    def acknowledge(self, arrival: Arrival) -> None:
+        """PUBACK for this message, once all that came before it have theirs.
+
+        MQTT 3.1.1 asks a client to acknowledge in the order of arrival ([MQTT-4.6.0-2]).
+        """
+        arrival.acknowledged = True
+        while self._unacknowledged and self._unacknowledged[0].acknowledged:
+            done = self._unacknowledged.popleft()
+            if self._client is not None and not self._closed:
+                # aiomqtt has no word for it; the client below it has.
+                self._client._client.ack(done.message.mid, 1)  # noqa: SLF001
+
+    async def close(self) -> None:
+        """Leave. Never raises. A last marker tells how far everything has been heard."""
+        for task in self._tasks:
+            task.cancel()
+        client, watch = self._client, self._watching
+        if client is not None and watch is not None:
+            if self._persistent and self._failure is None:
+                await self._last_marker(client)
+            with contextlib.suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
+            await asyncio.wait({watch}, timeout=self._timeout_s)
+            watch.cancel()
+        self._closed = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -----------------------------------------------------------------------------------------
+
+    def _build(self, context: ssl.SSLContext | None) -> aiomqtt.Client:
+        spec = self._spec
+        options: dict[str, Any] = {}
+        if spec.version == "5":
+            connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            connect.ReceiveMaximum = RECEIVE_MAXIMUM
+            connect.SessionExpiryInterval = SESSION_EXPIRY_S if self._persistent else 0
+            options |= {"properties": connect, "clean_start": not self._persistent}
+        else:
+            options["clean_session"] = not self._persistent
+        client = aiomqtt.Client(
+            spec.host,
+            spec.port,
+            username=spec.user,
+            password=spec.password,
+            identifier=self._client_id,
+            protocol=aiomqtt.ProtocolVersion.V5 if spec.version == "5" else None,
+            queue_type=partial(_Inbox, self._deliver),  # type: ignore[arg-type]
+            logger=_paho_log,
+            keepalive=KEEPALIVE_S,
+            timeout=self._timeout_s,
+            tls_context=context,
+            **options,
+        )
+        # The one place where a message is not acknowledged when it arrives but when what it led
+        # to is durable. aiomqtt has no word for this either.
+        client._client.manual_ack_set(True)  # noqa: SLF001
+        client._client.connect_timeout = self._timeout_s  # noqa: SLF001
+        return client
+
+    async def _tls_context(self) -> ssl.SSLContext | None:
+        """What to trust and who we are; read from files, so off the loop."""
+        spec = self._spec
+        if not spec.tls:
+            return None
+        try:
+            context = await asyncio.to_thread(ssl.create_default_context, cafile=spec.ca)
+            if spec.cert is not None:
+                await asyncio.to_thread(context.load_cert_chain, spec.cert, spec.key)
+        except OSError as error:
+            files = ", ".join(f for f in (spec.ca, spec.cert, spec.key) if f)
+            raise SourceRefusedError(
+                spec.shown,
+                f"cannot use {files} ({error.strerror or error})",
+                "each must be a readable PEM file, and cert= and key= must belong together",
+            ) from error
+        return context
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        topics = list(self._spec.topics)
+        if self._persistent:
+            topics.append(self._marker.topic)
+        if self._spec.version == "5":
+            wanted: Any = [(topic, SubscribeOptions(qos=1)) for topic in topics]
+        else:
+            wanted = [(topic, 1) for topic in topics]
+        answers = await client.subscribe(wanted)
+        for topic, answer in zip(topics, answers, strict=False):
+            granted = cast("ReasonCode", answer).value
+            if granted >= 0x80:
+                raise SourceRefusedError(
+                    self._spec.shown,
+                    f"the broker lets nobody of this name subscribe to {topic}",
+                    "allow it in the broker's access list",
+                )
+            if granted == 0:
+                self._on_notice(
+                    f"{self._spec.shown}: the broker gives {topic} at QoS 0 only:"
+                    " clicks made while we are away are lost"
+                )
+
+    async def _watch(self, client: aiomqtt.Client) -> None:
+        """Wait for the end of the connection. Reading its reason keeps asyncio from logging it."""
+        reason = "the broker ended the connection"
+        try:
+            await anext(client.messages)
+        except aiomqtt.MqttError as error:
+            if error.__cause__ is not None:
+                reason = f"{reason} ({error.__cause__})"
+        self._lose(SourceAwayError(self._spec.shown, reason))
+
+    async def _mark(self, client: aiomqtt.Client) -> None:
+        """Publish a marker now and then. Each that is not taken within the timeout is a loss."""
+        while True:
+            await asyncio.sleep(self._marker_every_s)
+            try:
+                await self._publish_marker(client)
+            except aiomqtt.MqttError as error:
+                reason = f"the broker stopped answering ({error})"
+                self._lose(SourceAwayError(self._spec.shown, reason))
+                return
+
+    async def _last_marker(self, client: aiomqtt.Client) -> None:
+        self._marker_back.clear()
+        with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(min(_LAST_MARKER_S, self._timeout_s)):
+                await self._publish_marker(client)
+                await self._marker_back.wait()
+
+    async def _miss_marker(self) -> None:
+        """Say so when no marker comes back: every click would look as if it had been queued."""
+        while not self._behind_marker:
+            heard = len(self._arrived) + len(self._unacknowledged)
+            try:
+                # It takes milliseconds. So long with nothing else on the way, it never comes.
+                async with asyncio.timeout(2 * self._timeout_s):
+                    await self._marker_back.wait()
+            except TimeoutError:
+                if heard or self._arrived or self._unacknowledged:
+                    continue  # there is a backlog, and the marker is behind it
+                self._lose(
+                    SourceRefusedError(
+                        self._spec.shown,
+                        f"what we publish to {self._marker.topic} does not come back",
+                        "allow this user to read and to write clickclaim/v1/service/#",
+                    )
+                )
+                return
+
+    async def _publish_marker(self, client: aiomqtt.Client) -> None:
+        payload = self._marker.next(self._now_ms())
+        # QoS 1, because a QoS 0 message may overtake what is queued.
+        await client.publish(self._marker.topic, payload, qos=1)
+
+    def _deliver(self, message: aiomqtt.Message) -> None:
+        """A message came in. Called by the client's reader, so it must be quick."""
+        if self._failure is not None:
+            return  # given up: the broker sends it again
+        arrival = Arrival(message, self._now_ms(), queued=not self._behind_marker)
+        if message.qos:
+            self._unacknowledged.append(arrival)
+        topic, size = str(message.topic), len(message.payload)
+        if self._persistent and topic == self._marker.topic:
+            self._came_back(message.payload)
+        elif size > MAX_PAYLOAD_BYTES:
+            self._on_notice(
+                f"{self._spec.shown}: dropped a message of {size} bytes on {topic[:200]}:"
+                f" no button sends more than {MAX_PAYLOAD_BYTES}"
+            )
+        elif len(self._arrived) < MAX_WAITING:
+            self._arrived.append(arrival)
+            self._news.set()
+            return
+        else:
+            self._overflow(arrival)
+            return
+        self.acknowledge(arrival)
+
+    def _came_back(self, payload: bytes) -> None:
+        sent_ms = self._marker.heard(payload)
+        if sent_ms is not None:
+            self._behind_marker = True
+            self._marker_back.set()
+            self._on_alive(sent_ms)
+
+    def _overflow(self, arrival: Arrival) -> None:
+        """More than we hold. What has a QoS is sent again on the next connection."""
+        problem = f"more than {MAX_WAITING} messages wait to be handled"
+        if arrival.message.qos:
+            self._lose(SourceAwayError(self._spec.shown, problem))
+        elif not self._dropped:
+            self._on_notice(f"{self._spec.shown}: {problem}; dropping those of QoS 0")
+        self._dropped += 1
+
+    def _lose(self, failure: SourceError) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self._news.set()
+
+    def _start(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
+        return asyncio.create_task(work, name=f"{what} {self._spec.shown}")
+
+
+class _Inbox(asyncio.Queue[aiomqtt.Message]):
+    """The queue that aiomqtt fills and reads: hands each message over at once and stays empty,
+    so that whoever reads it waits for nothing but the end of the connection."""
+
+    def __init__(self, deliver: Callable[[aiomqtt.Message], None], maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self._deliver = deliver
+
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        self._deliver(item)
+
+
+async def _uninterrupted(work: Awaitable[object]) -> None:
+    """Finish this even when we are cancelled, and only then be cancelled.
+
+    Connecting runs in a thread that cannot be stopped; given up half-way it would leave a second
+    connection under our name, and the broker would end the next one for its sake.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
+
+
+def _drop(client: aiomqtt.Client) -> None:
+    """Close the socket of a connection that never was one, or that nobody wants any more."""
+    client._client.disconnect()  # noqa: SLF001
