@@ -1,1 +1,1 @@
-"""Where rows are kept: in memory, in SQLite."""
+"""Where rows are kept: in memory, in SQLite. ``README.md`` here tells how a group commits."""

@@ -1,0 +1,213 @@
+"""The store in memory: the same answers as SQLite's, and nothing on a disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.devices import ClaimState, Device
+from orchestrator.domain.errors import StoreError
+from orchestrator.domain.events import DeviceEvent, UnknownDevice
+from orchestrator.stores import rows, small_rows
+from orchestrator.stores.checks import check_unit
+from orchestrator.stores.tables import Tables
+from orchestrator.units import (
+    AccessKey,
+    AttemptQuery,
+    ClaimCode,
+    Committed,
+    Conflict,
+    Delivery,
+    EventQuery,
+    Op,
+    StoredAnswer,
+    StoredKey,
+)
+
+
+class MemoryStore:
+    """A ``Store`` that lasts as long as the object."""
+
+    def __init__(self) -> None:
+        self._open: Tables | None = Tables()
+
+    @property
+    def _tables(self) -> Tables:
+        if self._open is None:
+            raise StoreError("The store is closed. Make another one.")
+        return self._open
+
+    async def unit(self, ops: Sequence[Op]) -> Committed | Conflict:
+        """As ``Store.unit``."""
+        tables = self._tables
+        check_unit(ops)
+        try:
+            failed = next((op for op in ops if not tables.apply(op)), None)
+        except BaseException:
+            tables.roll_back()
+            raise
+        if failed is None:
+            tables.commit()
+        else:
+            tables.roll_back()
+        # A disk would let others run now, so they may here: a caller that counts on nothing
+        # happening before its answer is found out in memory too.
+        await asyncio.sleep(0)
+        return Committed() if failed is None else Conflict(failed)
+
+    async def device(self, namespace: str, device_id: str) -> Device | None:
+        """As ``Store.device``."""
+        row = self._tables.devices.get((namespace, device_id))
+        return None if row is None else rows.to_device(row)
+
+    async def devices(
+        self,
+        namespace: str,
+        *,
+        owner: str | None = None,
+        state: ClaimState | None = None,
+        kind: str | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[Device]:
+        """As ``Store.devices``."""
+        found = [
+            device
+            for device in map(rows.to_device, self._tables.devices.values())
+            if device.namespace == namespace
+            and (owner is None or device.claim.owner == owner)
+            and (state is None or device.claim.state == state)
+            and (kind is None or device.kind == kind)
+            and device.device_id > after
+        ]
+        return sorted(found, key=lambda device: device.device_id)[: max(0, limit)]
+
+    async def attempt(self, attempt_id: str) -> Attempt | None:
+        """As ``Store.attempt``."""
+        row = self._tables.attempts.get(attempt_id)
+        return None if row is None else rows.to_attempt(row)
+
+    async def attempts(self, query: AttemptQuery) -> list[Attempt]:
+        """As ``Store.attempts``."""
+        found = [attempt for attempt in self._attempts() if _wanted_attempt(attempt, query)]
+        found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
+        return found[: max(0, query.limit)]
+
+    async def due_attempts(self, now_ms: int, limit: int) -> list[Attempt]:
+        """As ``Store.due_attempts``."""
+        due = [
+            attempt
+            for attempt in self._attempts()
+            if attempt.outcome is None and attempt.deadline_ms <= now_ms
+        ]
+        due.sort(key=lambda attempt: (attempt.deadline_ms, attempt.attempt_id))
+        return due[: max(0, limit)]
+
+    async def earliest_deadline_ms(self) -> int | None:
+        """As ``Store.earliest_deadline_ms``."""
+        return min((a.deadline_ms for a in self._attempts() if a.outcome is None), default=None)
+
+    async def event(self, event_id: str) -> DeviceEvent | None:
+        """As ``Store.event``."""
+        row = self._tables.events.get(event_id)
+        return None if row is None else rows.to_event(row)
+
+    async def events(self, query: EventQuery) -> list[DeviceEvent]:
+        """As ``Store.events``."""
+        events = map(rows.to_event, self._tables.events.values())
+        found = [event for event in events if _wanted_event(event, query)]
+        found.sort(key=lambda event: event.seq, reverse=query.newest_first)
+        return found[: max(0, query.limit)]
+
+    async def unknown_devices(self, namespace: str, limit: int = 100) -> list[UnknownDevice]:
+        """As ``Store.unknown_devices``."""
+        devices = map(rows.to_unknown, self._tables.unknown_devices.values())
+        found = [device for device in devices if device.namespace == namespace]
+        found.sort(key=lambda device: (-device.last_heard_ms, device.address))
+        return found[: max(0, limit)]
+
+    async def answer(self, access_key: str, operation: str, invocation: str) -> StoredAnswer | None:
+        """As ``Store.answer``."""
+        row = self._tables.answers.get((access_key, operation, invocation))
+        return None if row is None else small_rows.to_answer(row)
+
+    async def access_key(self, access_key: str) -> AccessKey | None:
+        """As ``Store.access_key``."""
+        row = self._tables.access_keys.get(access_key)
+        return None if row is None else small_rows.to_access_key(row)
+
+    async def access_keys(self) -> list[AccessKey]:
+        """As ``Store.access_keys``."""
+        found = map(small_rows.to_access_key, self._tables.access_keys.values())
+        return sorted(found, key=lambda key: (key.created_ms, key.access_key))
+
+    async def claim_code(self, namespace: str, code: str) -> ClaimCode | None:
+        """As ``Store.claim_code``."""
+        row = self._tables.claim_codes.get((namespace, code))
+        return None if row is None else small_rows.to_claim_code(row)
+
+    async def claim_codes(self, namespace: str) -> list[ClaimCode]:
+        """As ``Store.claim_codes``."""
+        codes = map(small_rows.to_claim_code, self._tables.claim_codes.values())
+        found = [code for code in codes if code.namespace == namespace]
+        return sorted(found, key=lambda code: (code.created_ms, code.code))
+
+    async def keys(self, namespace: str, device_id: str) -> list[StoredKey]:
+        """As ``Store.keys``."""
+        keys = [row for row in self._tables.keys.values() if row[:2] == (namespace, device_id)]
+        return [small_rows.to_key(row) for row in sorted(keys)]
+
+    async def alias(self, namespace: str, address: str) -> str | None:
+        """As ``Store.alias``."""
+        row = self._tables.aliases.get((namespace, address))
+        return None if row is None else str(row[2])
+
+    async def aliases(self, namespace: str, device_id: str | None = None) -> list[tuple[str, str]]:
+        """As ``Store.aliases``."""
+        return sorted(
+            (address, alias_of)
+            for row_namespace, address, alias_of in self._tables.aliases.values()
+            if row_namespace == namespace and device_id in {None, alias_of}
+        )
+
+    async def deliveries(self, due_ms: int, limit: int = 100) -> list[Delivery]:
+        """As ``Store.deliveries``."""
+        deliveries = map(small_rows.to_delivery, self._tables.deliveries.values())
+        due = [delivery for delivery in deliveries if delivery.due_ms <= due_ms]
+        due.sort(key=lambda delivery: (delivery.due_ms, delivery.delivery_id))
+        return due[: max(0, limit)]
+
+    async def meta(self, name: str) -> str | None:
+        """As ``Store.meta``."""
+        row = self._tables.meta.get(name)
+        return None if row is None else str(row[1])
+
+    async def close(self) -> None:
+        """As ``Store.close``. Closing again does nothing."""
+        self._open = None
+
+    def _attempts(self) -> list[Attempt]:
+        return [rows.to_attempt(row) for row in self._tables.attempts.values()]
+
+
+def _wanted_attempt(attempt: Attempt, query: AttemptQuery) -> bool:
+    for name in ("namespace", "account", "device_id", "outcome", "invocation"):
+        wanted = getattr(query, name)
+        if wanted is not None and getattr(attempt, name) != wanted:
+            return False
+    if query.open_only and attempt.outcome is not None:
+        return False
+    return query.before is None or (attempt.opened_ms, attempt.attempt_id) < query.before
+
+
+def _wanted_event(event: DeviceEvent, query: EventQuery) -> bool:
+    return (
+        event.namespace == query.namespace
+        and (query.device_id is None or event.device_id == query.device_id)
+        and (query.epoch is None or event.epoch == query.epoch)
+        and (query.dispositions is None or event.disposition in query.dispositions)
+        and (query.from_ms is None or event.received_ms >= query.from_ms)
+        and (query.to_ms is None or event.received_ms < query.to_ms)
+        and (query.newest_first or event.seq > query.after_seq)
+    )
