@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from orchestrator.claims.answers import answer_once
 from orchestrator.claims.context import Context, Plan, attempt_ended
 from orchestrator.claims.tags import check_tags
 from orchestrator.domain import claims
 from orchestrator.domain.attempts import Attempt, Mark, ended, with_mark
+from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import CLAIMED, Claim, Device, Initiates
 from orchestrator.domain.errors import (
     RefusedError,
@@ -78,7 +78,7 @@ async def finalize(
             now_ms=now_ms,
         )
         ended_attempts = await context.end_attempts(step.endings, now_ms)
-        after = replace(
+        after = changed(
             device,
             claim=step.claim,
             tags=kept_tags,
@@ -139,7 +139,7 @@ async def released(context: Context, device: Device, step: claims.Step, now_ms: 
     if device.claim.state == CLAIMED and device.claim.attempt_id is not None:
         attempt = await context.store.attempt(device.claim.attempt_id)
         if attempt is not None:
-            marked = replace(with_mark(attempt, "released", now_ms), released_ms=now_ms)
+            marked = changed(with_mark(attempt, "released", now_ms), released_ms=now_ms)
             ops.append(SwapAttempt(attempt, marked))
         facts.append(
             Fact(
@@ -156,7 +156,7 @@ async def released(context: Context, device: Device, step: claims.Step, now_ms: 
 
 def as_unclaimed(device: Device, claim: Claim) -> Device:
     """The device without anything that an owner set."""
-    return replace(device, claim=claim, tags={}, attributes={}, callbacks={}, enabled=False)
+    return changed(device, claim=claim, tags={}, attributes={}, callbacks={}, enabled=False)
 
 
 async def _device_to_initiate(
@@ -195,7 +195,7 @@ async def _opened(
         invocation=invocation,
         timeline=(Mark(what="initiated", at_ms=now_ms),),
     )
-    after = replace(device, claim=claim, initiates=counts, last_attempt_deadline_ms=None)
+    after = changed(device, claim=claim, initiates=counts, last_attempt_deadline_ms=None)
     stored: Op = SwapDevice(device, after) if device.version else AddDevice(after)
     begun = Fact(
         kind="claim-initiated",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from orchestrator.claims.answers import answer_once
@@ -10,6 +9,7 @@ from orchestrator.claims.context import Context, Plan
 from orchestrator.claims.views import CodeClaimed
 from orchestrator.domain import claims
 from orchestrator.domain.attempts import Attempt, Mark, ended
+from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import CLAIMED, Device
 from orchestrator.domain.errors import ClaimCodeRefusedError
 from orchestrator.domain.ids import Caller, parse_claim_code
@@ -80,7 +80,7 @@ async def _claim_all(
         device_ops, device_facts = await _claim_one(context, caller, device, now_ms)
         ops += device_ops
         facts += device_facts
-    used = replace(code, used_by=caller.account, used_ms=now_ms)
+    used = changed(code, used_by=caller.account, used_ms=now_ms)
     return Plan(answer, [SwapClaimCode(code, used), *ops], facts)
 
 
@@ -106,7 +106,7 @@ async def _claim_one(
         timeline=(Mark(what="initiated", at_ms=now_ms),),
     )
     attempt = ended(opened, "CLAIMED", "claim code", now_ms)
-    after = replace(
+    after = changed(
         device,
         claim=step.claim,
         tags={},

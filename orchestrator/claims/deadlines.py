@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from typing import Final, NoReturn
 
 from orchestrator.claims.answers import ANSWERS_KEPT_MS
 from orchestrator.claims.context import Context, MovedError, Plan
 from orchestrator.domain import claims
 from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.changes import changed
 from orchestrator.units import Purge, SwapDevice
 
 DUE_AT_ONCE: Final = 500
@@ -86,7 +86,7 @@ async def _expire(context: Context, due: Attempt) -> bool:
         step = claims.expire(device.claim, now_ms)
         if not step.endings:
             raise MovedError
-        after = replace(device, claim=step.claim, last_attempt_deadline_ms=device.claim.deadline_ms)
+        after = changed(device, claim=step.claim, last_attempt_deadline_ms=device.claim.deadline_ms)
         swap, fact = context.end_attempt(attempt, step.endings[0], now_ms)
         return Plan(True, [SwapDevice(device, after), swap], [fact])
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orchestrator.claims.context import Context, Plan
 from orchestrator.claims.deliveries import callback_deliveries
 from orchestrator.domain import claims, dispositions
 from orchestrator.domain.attempts import with_mark
+from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import Device
 from orchestrator.domain.events import (
     DISPOSITIONS,
@@ -54,15 +53,15 @@ async def _recorded(
 ) -> Plan[DeviceEvent]:
     """A click with an event row of its own; MATCHED moves the claim and its attempt."""
     counted = judgement.verdict == "NEW" and event.disposition != "STALE"
-    after = replace(
+    after = changed(
         device,
         repeats=judgement.state,
         clicks=device.clicks + counted,
         last_event_id=event.event_id if counted else device.last_event_id,
     )
     if counted and heard.remaining_life is not None:
-        after = replace(after, reported_life=heard.remaining_life)
-    event = replace(event, remaining_life=after.remaining_life)
+        after = changed(after, reported_life=heard.remaining_life)
+    event = changed(event, remaining_life=after.remaining_life)
     ops: list[Op] = []
     if event.disposition == "MATCHED":
         after, swap = await _pressed(context, heard, after, event)
@@ -98,10 +97,10 @@ async def _pressed(
         authenticated=heard.evidence.authenticated,
         simulated=heard.evidence.simulated,
     )
-    attempt = replace(
+    attempt = changed(
         attempt, deadline_ms=step.claim.deadline_ms, simulated=heard.evidence.simulated
     )
-    return replace(device, claim=step.claim, initiates={}), SwapAttempt(before, attempt)
+    return changed(device, claim=step.claim, initiates={}), SwapAttempt(before, attempt)
 
 
 def _repeat(
@@ -116,7 +115,7 @@ def _repeat(
     )
     ops: list[Op] = []
     if judgement.state != device.repeats:
-        ops.append(SwapDevice(device, replace(device, repeats=judgement.state)))
+        ops.append(SwapDevice(device, changed(device, repeats=judgement.state)))
     if device.last_event_id is not None:
         ops.append(CountRepeat(device.last_event_id, heard.received_ms))
     return Plan(event, ops, [_fact(device, event)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from orchestrator.domain.changes import changed
 
 Outcome = Literal["CLAIMED", "TIMED_OUT", "REFUSED", "CANCELLED", "FAILED"]
 OUTCOMES: Final = ("CLAIMED", "TIMED_OUT", "REFUSED", "CANCELLED", "FAILED")
@@ -20,7 +22,7 @@ class Mark:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """A row of the record: belongs to the claim service, whoever drives it."""
 
@@ -57,7 +59,7 @@ class Attempt:
 
 def with_mark(attempt: Attempt, what: str, at_ms: int, **detail: Any) -> Attempt:
     """The attempt with one more moment on its timeline."""
-    return replace(
+    return changed(
         attempt, timeline=(*attempt.timeline, Mark(what=what, at_ms=at_ms, detail=detail))
     )
 
@@ -68,4 +70,4 @@ def ended(attempt: Attempt, outcome: Outcome, reason: str, at_ms: int) -> Attemp
         raise AssertionError(f"attempt {attempt.attempt_id} ended already: {attempt.outcome}")
     what = "finalized" if outcome == "CLAIMED" else outcome.lower()
     marked = with_mark(attempt, what, at_ms, **({"reason": reason} if reason else {}))
-    return replace(marked, outcome=outcome, reason=reason, ended_ms=at_ms)
+    return changed(marked, outcome=outcome, reason=reason, ended_ms=at_ms)

@@ -7,10 +7,11 @@ deadlines; what comes first is decided by the order of commits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from orchestrator.domain.attempts import Outcome
+from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import CLAIM_INITIATED, CLAIMED, UNCLAIMED, Claim, Initiates
 from orchestrator.domain.errors import (
     ClaimCodeRefusedError,
@@ -146,7 +147,7 @@ def click(claim: Claim, *, event_id: str, received_ms: int, finalize_ms: int) ->
     if phase_of(claim) != "WAITING" or claim.deadline_ms is None:
         raise AssertionError(f"a click cannot count in {phase_of(claim)}")
     return Step(
-        claim=replace(
+        claim=changed(
             claim,
             click_event_id=event_id,
             deadline_ms=max(claim.deadline_ms, received_ms + finalize_ms),
@@ -163,7 +164,7 @@ def finalize(
         _check_epoch(before.claim, device_id, if_epoch)
     _next(before.claim, "finalize", account, device_id)
     return Step(
-        claim=replace(before.claim, state=CLAIMED, deadline_ms=None),
+        claim=changed(before.claim, state=CLAIMED, deadline_ms=None),
         endings=(_ending(before.claim, "CLAIMED"),),
     )
 

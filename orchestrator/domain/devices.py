@@ -17,7 +17,7 @@ CLAIMED: Final = "CLAIMED"
 RATED_CLICKS: Final = 2000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """Who is taking a device over, and how far they are."""
 
@@ -43,7 +43,7 @@ class Initiates:
     last_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """One button, by namespace and device id; ``version`` rises with every stored change."""
 

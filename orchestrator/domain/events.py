@@ -97,7 +97,7 @@ class RepeatRule(Protocol):
         """Judge one click against what is remembered of this device."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DeviceEvent:
     """A click on record, with what became of it."""
 

@@ -1,0 +1,22 @@
+"""A row with some of its fields changed."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def changed(row: T, **changes: Any) -> T:
+    """``row`` with some fields changed, as ``dataclasses.replace`` does it.
+
+    A claim changes its rows eleven times, and ``replace`` calls ``__init__`` field by field: a
+    fifth of a claim's whole time. So rows are frozen dataclasses without slots, and without
+    ``__post_init__``, and their fields are copied at one go.
+    """
+    if not changes.keys() <= row.__dict__.keys():
+        unknown = ", ".join(sorted(changes.keys() - row.__dict__.keys()))
+        raise TypeError(f"{type(row).__name__} has no field {unknown}")
+    new = object.__new__(type(row))
+    new.__dict__.update(row.__dict__, **changes)
+    return new
