@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from hardware.click import RawFrame
 from hardware.source import SourceAwayError, SourceError, SourceRefusedError, SourceSpecError
 from hardware.sources.ble_links import Links, Notified
-from hardware.sources.ble_radio import BUTTON_SERVICE_DATA, Advertisement, Radio
+from hardware.sources.ble_radio import BUTTON_SERVICE_DATA, Advertisement, Radio, frame_of
 from hardware.sources.bluez import BluezWatch
 
 # Buttons may be silent for days, but the air seldom is. A radio that hears nothing this long is
@@ -192,6 +192,8 @@ class BleSource:
         self._watchdog = asyncio.create_task(self._guard(radio), name=f"watchdog {self.spec}")
         _log.debug("%s: %s listening", self.spec, radio.mode)
         await links.wait_wanted()
+        if self._failure is not None:
+            raise self._failure
 
     async def read(self) -> RawFrame:
         """The next frame; what was heard before a failure comes before its error."""
@@ -296,21 +298,8 @@ class BleSource:
             self._links.saw(heard)
         for uuid, value in heard.service_data:
             if self._wanted.everything or uuid in BUTTON_SERVICE_DATA:
-                self._put(
-                    RawFrame(
-                        transport="ble-advertisement",
-                        source=self.spec,
-                        heard_ms=self._now_ms(),
-                        payload=value,
-                        address=heard.address,
-                        channel=uuid,
-                        name=heard.name,
-                        rssi_dbm=heard.rssi_dbm,
-                        service_uuids=heard.service_uuids,
-                        manufacturer_data=heard.manufacturer_data,
-                        direct=True,
-                    )
-                )
+                heard_ms = self._now_ms()
+                self._put(frame_of(heard, uuid, value, source=self.spec, heard_ms=heard_ms))
 
     def _notified(self, notified: Notified) -> None:
         self._put(

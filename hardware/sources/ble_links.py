@@ -103,6 +103,7 @@ class Links:
         # BlueZ refuses a second connect while one is under way.
         self._connecting = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._radio_lost = False
 
     @property
     def connected(self) -> frozenset[str]:
@@ -128,15 +129,15 @@ class Links:
     async def wait_wanted(self) -> None:
         """Return when the wanted buttons are connected, or some are and time is up.
 
-        Raises SourceAwayError when none is.
+        Raises SourceAwayError when none is. Returns at once when the radio is lost.
         """
-        if not self._wanted:
-            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._connect_s):
-                while not self._wanted <= self.connected | self._no_button:
+                while not (self._radio_lost or self._wanted <= self.connected | self._no_button):
                     self._changed.clear()
                     await self._changed.wait()
+        if self._radio_lost:
+            return
         missing = ", ".join(
             f"{address} ({self._problems.get(address, 'not heard')})"
             for address in sorted(self._wanted - self.connected)
@@ -150,6 +151,8 @@ class Links:
 
     def lose_all(self) -> None:
         """The radio is gone, and every link with it: say so now."""
+        self._radio_lost = True
+        self._changed.set()
         for link in self._links.values():
             self._lost(link)
 
@@ -164,18 +167,11 @@ class Links:
 
     async def _hold(self, link: _Link) -> None:
         """Connect, listen, and stay until the link ends. Frees its place, whatever happens."""
-        from bleak import BleakClient  # noqa: PLC0415 - drivers load when asked for
-
         address = link.heard.address
-        client = BleakClient(
-            link.heard.device,
-            disconnected_callback=lambda _: self._lost(link),
-            timeout=self._connect_s,
-            bluez={"adapter": self._adapter} if self._adapter else {},
-            backend=self._client,
-        )
+        client = None
         try:
             async with self._connecting:
+                client = self._client_for(link)
                 await client.connect()
                 listening = await self._listen(link, client)
             if listening:
@@ -187,12 +183,24 @@ class Links:
                 self._no_button.add(address)
                 self._problem(address, "it has no button we know")
         except Exception as error:  # noqa: BLE001 - whatever one peer does, the others go on
-            self._problem(address, _explain_link_error(address, error))
+            self._problem(address, self._explain(address, error))
         finally:
             self._lost(link)
-            await _disconnect(client)
+            if client is not None:
+                await _disconnect(client)
             self._links.pop(address, None)
             self._changed.set()
+
+    def _client_for(self, link: _Link) -> Any:
+        from bleak import BleakClient  # noqa: PLC0415 - drivers load when asked for
+
+        return BleakClient(
+            link.heard.device,
+            disconnected_callback=lambda _: self._lost(link),
+            timeout=self._connect_s,
+            bluez={"adapter": self._adapter} if self._adapter else {},
+            backend=self._client,
+        )
 
     async def _listen(self, link: _Link, client: Any) -> bool:
         """Ask for the notifications of every button characteristic; False when there is none."""
@@ -230,6 +238,14 @@ class Links:
             )
         )
 
+    def _explain(self, address: str, error: Exception) -> str:
+        text = str(error) or type(error).__name__
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._connect_s:g} s"
+        if "nsufficient" in text or "NotPermitted" in text or "Not paired" in text:
+            return f"it wants pairing: bluetoothctl pair {address} ({text})"
+        return text
+
     def _problem(self, address: str, problem: str) -> None:
         level = logging.DEBUG if self._problems.get(address) == problem else logging.WARNING
         self._problems[address] = problem
@@ -241,10 +257,3 @@ async def _disconnect(client: Any) -> None:
     with contextlib.suppress(Exception):  # a peer that is gone fails to disconnect, and is
         async with asyncio.timeout(_DISCONNECT_S):
             await client.disconnect()
-
-
-def _explain_link_error(address: str, error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    if "nsufficient" in text or "NotPermitted" in text or "Not paired" in text:
-        return f"it wants pairing: bluetoothctl pair {address} ({text})"
-    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from hardware.click import RawFrame
 from hardware.source import SourceAwayError, SourceError, SourceRefusedError
 
 BTHOME_UUID: Final = "0000fcd2-0000-1000-8000-00805f9b34fb"
@@ -25,6 +27,9 @@ _PATTERNS: Final = ((0, _SERVICE_DATA_16, b"\xd2\xfc"), (0, _SERVICE_DATA_16, b"
 _ON_AIR: Final = frozenset(
     {"RSSI", "TxPower", "ServiceData", "ManufacturerData", "AdvertisingData", "AdvertisingFlags"}
 )
+
+# bluetoothd answers in milliseconds; one that takes this long hangs.
+_ANSWER_S: Final = 10.0
 
 # Random addresses come and go; only the newest this many peers are compared with their last time.
 _MAX_PEERS: Final = 1_000
@@ -44,6 +49,25 @@ class Advertisement:
     manufacturer_data: tuple[tuple[int, bytes], ...]
     device: Any
     """The driver's own handle, to connect to it."""
+
+
+def frame_of(
+    heard: Advertisement, uuid: str, value: bytes, *, source: str, heard_ms: int
+) -> RawFrame:
+    """One service data entry of an advertisement, as a frame."""
+    return RawFrame(
+        transport="ble-advertisement",
+        source=source,
+        heard_ms=heard_ms,
+        payload=value,
+        address=heard.address,
+        channel=uuid,
+        name=heard.name,
+        rssi_dbm=heard.rssi_dbm,
+        service_uuids=heard.service_uuids,
+        manufacturer_data=heard.manufacturer_data,
+        direct=True,
+    )
 
 
 def is_on_air(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
@@ -113,7 +137,8 @@ class Radio:
         scanner, self._scanner = self._scanner, None
         if scanner is not None:
             with contextlib.suppress(Exception):
-                await scanner.stop()
+                async with asyncio.timeout(_ANSWER_S):
+                    await scanner.stop()
 
     async def _start(self, mode: Literal["passive", "active"]) -> None:
         from bleak import BleakScanner  # noqa: PLC0415 - drivers load when asked for
@@ -130,7 +155,8 @@ class Radio:
                 for start, kind, content in _PATTERNS
             ]
         scanner = BleakScanner(self._heard, scanning_mode=mode, bluez=bluez, backend=self._backend)
-        await scanner.start()
+        async with asyncio.timeout(_ANSWER_S):
+            await scanner.start()
         self._scanner = scanner
 
     def _heard(self, device: Any, data: Any) -> None:
@@ -186,6 +212,10 @@ def explain_radio_error(spec: str, error: Exception) -> SourceError:
         return _explain_reason(spec, error)
     if isinstance(error, BleakDBusError):
         return _explain_dbus(spec, error)
+    if isinstance(error, TimeoutError):
+        return SourceAwayError(
+            spec, "Bluetooth does not answer", "sudo systemctl restart bluetooth"
+        )
     return SourceAwayError(spec, f"the radio failed: {str(error) or type(error).__name__}")
 
 

@@ -120,6 +120,8 @@ class SerialSource:
         try:
             return await self._reader.next()
         except OSError as error:
+            if self._wanted.is_url:
+                raise SourceAwayError(self.spec, f"the connection ended ({error})") from error
             raise SourceAwayError(
                 self.spec, f"unplugged ({error})", "plug the button in again"
             ) from error

@@ -316,6 +316,15 @@ async def test_a_button_that_is_not_there_keeps_the_source_from_opening(bluez, s
         await source.open()
 
 
+async def test_a_radio_lost_while_a_button_is_waited_for_ends_the_wait(bluez, source_of):
+    source = source_of(f"ble:?gatt={BUTTON}", connect_s=30)
+    opening = asyncio.create_task(source.open())
+    await bluez.count("StartDiscovery")
+    bluez.power(False)
+    with pytest.raises(SourceAwayError, match="adapter hci0 is off"):
+        await asyncio.wait_for(opening, 5)
+
+
 async def test_a_peer_without_a_button_is_named(bluez, source_of):
     bluez.offer(BUTTON, {"0000180f-0000-1000-8000-00805f9b34fb": []})
     source = source_of(f"ble:?gatt={BUTTON}", connect_s=30)
