@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from orchestrator.claims.answers import answer_once
@@ -80,7 +81,7 @@ async def _claim_all(
         device_ops, device_facts = await _claim_one(context, caller, device, now_ms)
         ops += device_ops
         facts += device_facts
-    used = changed(code, used_by=caller.account, used_ms=now_ms)
+    used = replace(code, used_by=caller.account, used_ms=now_ms)
     return Plan(answer, [SwapClaimCode(code, used), *ops], facts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from orchestrator.domain.changes import changed
+from orchestrator.domain.changes import Row, changed
 
 Outcome = Literal["CLAIMED", "TIMED_OUT", "REFUSED", "CANCELLED", "FAILED"]
 OUTCOMES: Final = ("CLAIMED", "TIMED_OUT", "REFUSED", "CANCELLED", "FAILED")
@@ -23,7 +23,7 @@ class Mark:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class Attempt(Row):
     """A row of the record: belongs to the claim service, whoever drives it."""
 
     attempt_id: str

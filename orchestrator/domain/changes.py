@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+
+class Row:
+    """A frozen dataclass whose fields ``changed`` may copy: no slots, no ``__post_init__``."""
+
+
+T = TypeVar("T", bound=Row)
 
 
 def changed(row: T, **changes: Any) -> T:
     """``row`` with some fields changed, as ``dataclasses.replace`` does it.
 
     A claim changes its rows eleven times, and ``replace`` calls ``__init__`` field by field: a
-    fifth of a claim's whole time. So rows are frozen dataclasses without slots, and without
-    ``__post_init__``, and their fields are copied at one go.
+    fifth of a claim's whole time. Here the fields are copied at one go.
     """
     if not changes.keys() <= row.__dict__.keys():
         unknown = ", ".join(sorted(changes.keys() - row.__dict__.keys()))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from orchestrator.domain.changes import Row
+
 ClaimState = Literal["UNCLAIMED", "CLAIM_INITIATED", "CLAIMED"]
 
 UNCLAIMED: Final = "UNCLAIMED"
@@ -18,7 +20,7 @@ RATED_CLICKS: Final = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(Row):
     """Who is taking a device over, and how far they are."""
 
     state: ClaimState = UNCLAIMED
@@ -44,7 +46,7 @@ class Initiates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Device:
+class Device(Row):
     """One button, by namespace and device id; ``version`` rises with every stored change."""
 
     namespace: str

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from orchestrator.domain.changes import Row
+
 ClickType = Literal["SINGLE", "DOUBLE", "LONG"]
 CLICK_TYPES: Final = ("SINGLE", "DOUBLE", "LONG")
 
@@ -98,7 +100,7 @@ class RepeatRule(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceEvent:
+class DeviceEvent(Row):
     """A click on record, with what became of it."""
 
     event_id: str
