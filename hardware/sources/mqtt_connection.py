@@ -228,6 +228,7 @@ class Connection:
             return None
         try:
             context = await asyncio.to_thread(ssl.create_default_context, cafile=spec.ca)
+            context.sslsocket_class = _TidySocket
             if spec.cert is not None:
                 await asyncio.to_thread(context.load_cert_chain, spec.cert, spec.key)
         except OSError as error:
@@ -374,6 +375,17 @@ class _Inbox(asyncio.Queue[aiomqtt.Message]):
 
     def put_nowait(self, item: aiomqtt.Message) -> None:
         self._deliver(item)
+
+
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 async def _uninterrupted(work: Awaitable[object]) -> None:

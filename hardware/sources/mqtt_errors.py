@@ -51,7 +51,10 @@ def explain_connect(spec: MqttSpec, error: aiomqtt.MqttError, timeout_s: float) 
             "check host, port and firewall",
         )
     if isinstance(cause, OSError) and not silent:
-        return SourceAwayError(spec.shown, str(cause), "check the broker and the network")
+        remedy = "check the broker and the network"
+        if spec.tls and isinstance(cause, ConnectionResetError):
+            remedy = f"if {where} speaks no TLS, write mqtt://, or its port for TLS, usually 8883"
+        return SourceAwayError(spec.shown, str(cause), remedy)
     return SourceAwayError(
         spec.shown, f"{where} takes the connection and says nothing", _silence_remedy(spec)
     )
