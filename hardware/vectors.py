@@ -29,7 +29,7 @@ MAX_VECTORS_BYTES: Final = 16 * 1024 * 1024
 
 # Vectors have no times. So far apart, two without counters are two presses, and two with packet
 # ids are still in one window.
-_APART_MS: Final = 2_500
+_APART_MS: Final = 3_500
 
 _NO_PRESS: Final = ("UP", "RELEASE", "NONE")
 _FOLLOWS: Final = re.compile(r"(packet id|counter) \d+ (?:right )?after (\d+)")
