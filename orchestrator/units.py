@@ -78,7 +78,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class AddDevice:
-    """Register a device. Conflict when it exists."""
+    """Register a device. Conflict when it exists. The stored row gets ``version`` 1, so that 0
+    tells a device that was never stored."""
 
     device: Device
 
@@ -122,7 +123,7 @@ class SwapAttempt:
 
 @dataclass(frozen=True, slots=True)
 class AddEvent:
-    """Append an event; the store gives it the next ``seq``."""
+    """Append an event; the store gives it the next ``seq``. Conflict when its id exists."""
 
     event: DeviceEvent
 
@@ -138,7 +139,7 @@ class CountRepeat:
 @dataclass(frozen=True, slots=True)
 class NoteUnknown:
     """Remember an unknown device's latest click and count one more; the count in ``device`` is
-    ignored. Beyond ``keep`` ids of its namespace the longest unheard are dropped."""
+    ignored. When it is new, the longest unheard beyond ``keep`` ids of its namespace go."""
 
     device: UnknownDevice
     keep: int

@@ -123,7 +123,7 @@ def reads_whole_tables(op: Op) -> bool:
 
 def _add_device(cursor: Cursor, op: AddDevice) -> bool:
     device = op.device
-    row = rows.device_row(device, device.version)
+    row = rows.device_row(device, version=1)
     cursor.execute(_ADD_DEVICE, row)
     if cursor.rowcount != 1:
         return False

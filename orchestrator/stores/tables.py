@@ -102,7 +102,7 @@ class Tables:
 
 
 def _add_device(tables: Tables, op: AddDevice) -> bool:
-    row = rows.device_row(op.device, op.device.version)
+    row = rows.device_row(op.device, version=1)
     return tables.add(tables.devices, row[:2], row)
 
 
