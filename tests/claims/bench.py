@@ -6,9 +6,6 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-from orchestrator.stores.memory import MemoryStore
-
 from orchestrator.claims.facts import FactHub
 from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.claims.service import ClaimService
@@ -16,6 +13,7 @@ from orchestrator.clocks import VirtualClock
 from orchestrator.domain.events import ClickHeard, Evidence, Judgement
 from orchestrator.domain.ids import Caller
 from orchestrator.settings import Settings
+from orchestrator.stores.memory import MemoryStore
 
 MINE = Caller("default", "111122223333", "KEYMINE")
 THEIRS = Caller("default", "444455556666", "KEYTHEIRS")
@@ -72,4 +70,3 @@ class Bench:
         await self.service.initiate(caller, device_id)
         await self.click(device_id, namespace=caller.namespace)
         await self.service.finalize(caller, device_id)
-
