@@ -8,6 +8,7 @@ import logging
 
 import pytest
 
+from orchestrator.api import limits
 from orchestrator.api.limits import MOST_BODY_BYTES
 from orchestrator.api.logs import JsonFormatter
 from tests.api.test_situations import check_refused
@@ -87,76 +88,52 @@ async def test_a_streamed_body_is_counted_as_it_comes(http):
     assert answer.headers["connection"] == "close"
 
 
-async def asgi(app, messages, *, headers=(), method="PUT", path=f"{CLAIM}/finalize-claim"):
-    """One request spoken by hand, for what no client would send."""
+async def finalize_by_hand(app, messages):
+    """A request of 100 bytes, as it says, spoken by hand; after the messages nothing comes."""
     inbox = iter(messages)
     sent = []
 
     async def receive():
-        return next(inbox)
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": list(headers),
-    }
-    await app(scope, receive, send)
-    return sent
-
-
-async def test_a_content_length_that_lies_hides_nothing(world):
-    said = [(b"content-length", b"10")]
-    chunk = {"type": "http.request", "body": b"x" * 40_000, "more_body": True}
-    end = {"type": "http.request", "body": b"", "more_body": False}
-    sent = await asgi(world.app, [chunk, chunk, end], headers=said)
-    assert sent[0]["status"] == 413
-
-
-async def test_a_client_that_hangs_up_half_way_gets_nothing_and_changes_nothing(world):
-    said = [(b"content-length", b"100")]
-    half = {"type": "http.request", "body": b'{"tags"', "more_body": True}
-    sent = await asgi(world.app, [half, {"type": "http.disconnect"}], headers=said)
-    assert sent == []
-
-
-async def test_a_body_that_never_ends_is_not_waited_for(world, monkeypatch):
-    from orchestrator.api import limits
-
-    monkeypatch.setattr(limits, "BODY_WITHIN_S", 0.01)
-    first = {"type": "http.request", "body": b"{", "more_body": True}
-    sent = []
-
-    async def receive():
-        if not sent and first:
-            return first.copy() if not first.pop("seen", None) else await asyncio.Event().wait()
+        for message in inbox:
+            return message
         return await asyncio.Event().wait()
 
     async def send(message):
         sent.append(message)
 
-    calls = iter([first])
-
-    async def slow_receive():
-        try:
-            return next(calls)
-        except StopIteration:
-            return await asyncio.Event().wait()
-
+    path = f"{CLAIM}/finalize-claim"
     scope = {
         "type": "http",
         "method": "PUT",
-        "path": f"{CLAIM}/finalize-claim",
-        "raw_path": f"{CLAIM}/finalize-claim".encode(),
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": b"",
         "headers": [(b"content-length", b"100")],
     }
-    await world.app(scope, slow_receive, send)
+    await app(scope, receive, send)
+    return sent
+
+
+def piece(body: bytes) -> dict:
+    return {"type": "http.request", "body": body, "more_body": True}
+
+
+END = {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def test_a_content_length_that_lies_hides_nothing(world):
+    sent = await finalize_by_hand(world.app, [piece(b"x" * 40_000), piece(b"x" * 40_000), END])
+    assert sent[0]["status"] == 413
+
+
+async def test_a_client_that_hangs_up_half_way_gets_nothing_and_changes_nothing(world):
+    sent = await finalize_by_hand(world.app, [piece(b'{"tags"'), {"type": "http.disconnect"}])
+    assert sent == []
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(world, monkeypatch):
+    monkeypatch.setattr(limits, "BODY_WITHIN_S", 0.01)
+    sent = await finalize_by_hand(world.app, [piece(b"{")])
     assert sent[0]["status"] == 408
 
 
