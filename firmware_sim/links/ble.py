@@ -6,6 +6,9 @@ import struct
 from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 
+from firmware_sim.core.device import Frame
+from firmware_sim.links.errors import LinkError
+
 BTHOME_UUID_16: Final = 0xFCD2
 LBS_SERVICE: Final = "00001523-1212-efde-1523-785feabcd123"
 LBS_BUTTON: Final = "00001524-1212-efde-1523-785feabcd123"
@@ -23,24 +26,14 @@ _MAX_ADVERTISEMENT_BYTES: Final = 31
 _INTERVAL_MS: Final = 20.0
 
 
-class BluetoothMissingError(ImportError):
-    """The package that plays the radio is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("simulated Bluetooth needs bumble: pip install bumble")
-
-
-class FrameTooLongError(ValueError):
-    """A frame does not fit into an advertisement."""
-
-
-def advertisement(frame: bytes, *, uuid_16: int = BTHOME_UUID_16) -> bytes:
-    """The bytes on air for a frame of service data. Raises FrameTooLongError."""
-    data = _part(_FLAGS, _LE_ONLY) + _part(_SERVICE_DATA_16, struct.pack("<H", uuid_16) + frame)
+def advertisement(value: bytes, *, uuid_16: int = BTHOME_UUID_16) -> bytes:
+    """The bytes on air for service data. Raises LinkError when they are too many."""
+    data = _part(_FLAGS, _LE_ONLY) + _part(_SERVICE_DATA_16, struct.pack("<H", uuid_16) + value)
     if len(data) > _MAX_ADVERTISEMENT_BYTES:
-        raise FrameTooLongError(
-            f"{len(frame)} bytes of service data make an advertisement of {len(data)}, "
-            f"but {_MAX_ADVERTISEMENT_BYTES} fit"
+        raise LinkError(
+            "the advertisement",
+            f"would have {len(data)} bytes, and {_MAX_ADVERTISEMENT_BYTES} fit",
+            f"say it in less than {len(value)} bytes of service data",
         )
     return data
 
@@ -52,7 +45,7 @@ class BleAir:
         try:
             from bumble.link import LocalLink  # noqa: PLC0415 - loaded when asked for
         except ModuleNotFoundError as error:
-            raise BluetoothMissingError from error
+            raise _missing() from error
         self._link = LocalLink()  # type: ignore[no-untyped-call]
 
     def controller(self, name: str) -> Any:
@@ -89,7 +82,7 @@ class BleLink:
             from bumble.device import Device  # noqa: PLC0415 - loaded when asked for
             from bumble.hci import Address  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            raise BluetoothMissingError from error
+            raise _missing() from error
         self._device = Device(
             name=self._name, address=Address(self._address), host=await self._host()
         )
@@ -100,9 +93,15 @@ class BleLink:
             uuid = bytes.fromhex(LBS_SERVICE.replace("-", ""))[::-1]
             await self._advertise(_part(_FLAGS, _LE_ONLY) + _part(_UUIDS_128, uuid))
 
-    async def send(self, frame: bytes, *, uuid_16: int = BTHOME_UUID_16) -> None:
-        """Advertise a frame, again and again, until the next one or ``quiet``."""
-        await self._advertise(advertisement(frame, uuid_16=uuid_16))
+    async def send(self, frame: Frame) -> None:
+        """Advertise the frame of a click, again and again, until the next one or ``quiet``."""
+        await self.advertise(frame.payload)
+
+    async def advertise(self, value: bytes, *, uuid_16: int = BTHOME_UUID_16) -> None:
+        """Advertise any service data, until the next or ``quiet``. Raises LinkError."""
+        if self._device is None:
+            raise LinkError(f"the radio {self._address}", "is off", "start the link first")
+        await self._advertise(advertisement(value, uuid_16=uuid_16))
 
     async def quiet(self) -> None:
         """Stop advertising."""
@@ -163,6 +162,10 @@ class BleLink:
             advertising_interval_min=_INTERVAL_MS,
             advertising_interval_max=_INTERVAL_MS,
         )
+
+
+def _missing() -> LinkError:
+    return LinkError("simulated Bluetooth", "needs bumble", "pip install bumble")
 
 
 def _part(kind: int, content: bytes) -> bytes:

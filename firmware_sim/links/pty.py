@@ -8,6 +8,9 @@ import tty
 from pathlib import Path
 from typing import Self
 
+from firmware_sim.core.device import Frame
+from firmware_sim.links.errors import LinkError
+
 
 class PtyLink:
     """A port that can be plugged in, written to and unplugged, at one path for its whole life.
@@ -37,17 +40,24 @@ class PtyLink:
         self.path.unlink(missing_ok=True)
         self.path.symlink_to(os.ttyname(port_end))
 
-    def send(self, frame: bytes) -> bool:
-        """Write a frame. False when it was lost: unplugged, or nobody reads the port.
+    def write(self, data: bytes) -> bool:
+        """Write bytes as they are. False when they were lost: unplugged, or nobody reads.
 
         A serial line knows no receiver; its bytes fall on the floor when nobody takes them.
         """
         if self._ends is None:
             return False
         try:
-            return os.write(self._ends[0], frame) == len(frame)
+            return os.write(self._ends[0], data) == len(data)
         except BlockingIOError:
             return False
+
+    async def send(self, frame: Frame) -> None:
+        """Write the sentence of a click. Raises LinkError when it is lost."""
+        if not self.plugged:
+            raise LinkError(str(self.path), "is unplugged", "plug it in")
+        if not self.write(frame.payload):
+            raise LinkError(str(self.path), "is full", "open it with a receiver, which reads it")
 
     def unplug(self) -> None:
         """Pull the cable. Unplugging twice does nothing."""

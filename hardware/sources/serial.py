@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from firmware_sim.core.wire.sentence import LineReader
 from hardware.click import RawFrame
 from hardware.source import (
     SourceAwayError,
@@ -17,7 +18,7 @@ from hardware.source import (
     SourceRefusedError,
     SourceSpecError,
 )
-from hardware.sources.lines import LineSplitter, NoiseWatch
+from hardware.sources.noise import NoiseWatch
 from hardware.sources.ports import (
     Comports,
     PortInfo,
@@ -40,6 +41,9 @@ _PERMISSION_GRACE_S: Final = 1.0
 
 # The reader looks at its stop flag this often, for handlers that cannot cancel a read.
 _READ_TIMEOUT_S: Final = 0.5
+
+# Our own sentence is at most this long, and people read it in a terminal. Longer is noise.
+MAX_LINE_BYTES: Final = 255
 
 # Lines waiting for a slow consumer. Beyond it the reader pauses, and the port's own flow control
 # or the kernel's buffer takes over.
@@ -258,26 +262,26 @@ class _Reader:
             self._port.close()
 
     def _run(self) -> None:
-        splitter, noise = LineSplitter(), NoiseWatch()
+        lines, noise = LineReader(MAX_LINE_BYTES), NoiseWatch()
         try:
             while not self._stopping.is_set():
                 data = self._port.read(1)
                 if data:
                     # The rest of what is there, in one go; a level of 1 byte a read starves.
                     data += self._port.read(min(self._port.in_waiting, 4096))
-                    self._take(data, splitter, noise)
+                    self._take(data, lines, noise)
         except Exception as error:  # noqa: BLE001 - URL handlers raise what they like when they break
             failure = error if isinstance(error, OSError) else OSError(str(error))
             self._tell(self._fail, failure)
 
-    def _take(self, data: bytes, splitter: LineSplitter, noise: NoiseWatch) -> None:
-        dropped_before = splitter.dropped_bytes
-        lines = splitter.feed(data)
-        if splitter.dropped_bytes > dropped_before:
-            noise.heard_noise(splitter.dropped_bytes - dropped_before)
+    def _take(self, data: bytes, lines: LineReader, noise: NoiseWatch) -> None:
+        dropped_before = lines.dropped_lines
+        whole = lines.feed(data)
+        if lines.dropped_lines > dropped_before:
+            noise.heard_noise(MAX_LINE_BYTES)
         if noise.say():
             self._tell(self._on_noise)
-        for line in lines:
+        for line in whole:
             if not noise.is_noise(line):
                 self._hand_over(self._on_line(line))
             elif noise.say():

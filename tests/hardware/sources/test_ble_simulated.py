@@ -5,13 +5,15 @@ import sys
 
 import pytest
 
-from firmware_sim.links.ble import (
-    BleAir,
-    BleLink,
-    BluetoothMissingError,
-    FrameTooLongError,
-    advertisement,
-)
+from firmware_sim.core.counter import ClickCounter
+from firmware_sim.core.device import BthomeEncoder, ButtonDevice
+from firmware_sim.links.ble import BleAir, BleLink, advertisement
+from firmware_sim.links.button import SimulatedButton
+from firmware_sim.links.errors import LinkError
+from firmware_sim.world.slots import MemorySlot
+from hardware.click import Click
+from hardware.decode import Decoder
+from hardware.keys import NoKeys
 from hardware.sources.ble import BleBackend, BleSource
 from hardware.sources.ble_radio import BTHOME_UUID
 
@@ -51,13 +53,31 @@ async def test_a_press_is_heard_again_and_again(air, source_of):
     source = source_of("ble:")
     await source.open()
     async with BleLink(air.controller("button"), address=BUTTON) as link:
-        await link.send(bytes.fromhex("4000073a01"))
+        await link.advertise(bytes.fromhex("4000073a01"))
         frames = [await heard(source) for _ in range(3)]
         assert {frame.payload.hex() for frame in frames} == {"4000073a01"}
         assert {(frame.address, frame.channel) for frame in frames} == {(BUTTON, BTHOME_UUID)}
-        await link.send(bytes.fromhex("4000083a04"))
+        await link.advertise(bytes.fromhex("4000083a04"))
         while (await heard(source)).payload.hex() != "4000083a04":
             pass
+
+
+async def test_a_simulated_button_is_heard_and_understood(air, source_of):
+    source = source_of("ble:")
+    await source.open()
+    encoder = BthomeEncoder(bytes.fromhex(BUTTON.replace(":", "")))
+    device = ButtonDevice("G030PM0000000001", ClickCounter(MemorySlot()), (encoder,))
+    async with BleLink(air.controller("button"), address=BUTTON) as link:
+        await SimulatedButton(device, link).click("DOUBLE")
+        [click] = Decoder(NoKeys()).decode(await heard(source))
+    assert isinstance(click, Click)
+    assert (click.family, click.address, click.click_type) == ("bthome", BUTTON, "DOUBLE")
+
+
+async def test_a_radio_that_is_off_sends_nothing(air):
+    link = BleLink(air.controller("button"), address=BUTTON)
+    with pytest.raises(LinkError, match="is off; start the link first"):
+        await link.advertise(b"")
 
 
 async def test_a_level_button_is_pressed_lost_and_found(air, source_of):
@@ -92,11 +112,11 @@ def test_the_bytes_on_air_are_flags_and_service_data():
 
 def test_a_frame_that_does_not_fit_is_refused():
     advertisement(bytes(24))
-    with pytest.raises(FrameTooLongError, match=r"25 bytes of service data .* but 31 fit"):
+    with pytest.raises(LinkError, match=r"would have 32 bytes, and 31 fit; .* less than 25 bytes"):
         advertisement(bytes(25))
 
 
 def test_without_bumble_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "bumble.link", None)
-    with pytest.raises(BluetoothMissingError, match="pip install bumble"):
+    with pytest.raises(LinkError, match="pip install bumble"):
         BleAir()

@@ -13,7 +13,7 @@ import pytest
 
 from hardware.source import SourceAwayError, SourceRefusedError, SourceSpecError
 from hardware.sources import open_source
-from hardware.sources.serial import SerialSource
+from hardware.sources.serial import MAX_LINE_BYTES, SerialSource
 
 NOBODY = 65534
 
@@ -72,7 +72,7 @@ def source_of(clock, machine):
 
 async def test_a_line_becomes_a_frame(link, source_of, opened, clock):
     source = await opened(source_of(link))
-    link.send(b"$CLK,1*00\r\n")
+    link.write(b"$CLK,1*00\r\n")
     frame = await source.read()
     assert frame.payload == b"$CLK,1*00"
     assert (frame.transport, frame.source) == ("serial", f"serial:{link.path}")
@@ -83,7 +83,7 @@ async def test_a_line_becomes_a_frame(link, source_of, opened, clock):
 async def test_the_registry_opens_it(link, clock, opened):
     source = open_source(f"serial:{link.path}?baud=9600", clock=clock, comports=list)
     await opened(source)
-    link.send(b"hello\n")
+    link.write(b"hello\n")
     assert (await source.read()).payload == b"hello"
 
 
@@ -92,7 +92,7 @@ async def test_a_usb_board_gives_its_serial_number_and_name(
 ):
     machine.ports = [port_info(str(link.path))]
     source = await opened(source_of("serial:usb=2e8a:0005:E6614103E7"))
-    link.send(b"x\n")
+    link.write(b"x\n")
     frame = await source.read()
     assert (frame.address, frame.name) == ("E6614103E7", "Board in FS mode")
     assert frame.direct is True
@@ -101,9 +101,15 @@ async def test_a_usb_board_gives_its_serial_number_and_name(
 async def test_many_lines_keep_their_order(link, source_of, opened):
     source = await opened(source_of(link))
     for number in range(200):
-        while not link.send(b"%d\n" % number):
+        while not link.write(b"%d\n" % number):
             await asyncio.sleep(0.001)
     assert [int((await source.read()).payload) for _ in range(200)] == list(range(200))
+
+
+async def test_the_longest_line_is_heard_and_one_byte_more_is_not(link, source_of, opened):
+    source = await opened(source_of(link))
+    link.write(b"y" * (MAX_LINE_BYTES + 1) + b"\r\n" + b"x" * MAX_LINE_BYTES + b"\r\n")
+    assert (await source.read()).payload == b"x" * MAX_LINE_BYTES
 
 
 async def test_a_cancelled_read_loses_no_frame(link, source_of, opened):
@@ -111,13 +117,13 @@ async def test_a_cancelled_read_loses_no_frame(link, source_of, opened):
     waiting = asyncio.create_task(source.read())
     await asyncio.sleep(0)
     waiting.cancel()
-    link.send(b"kept\n")
+    link.write(b"kept\n")
     assert (await source.read()).payload == b"kept"
 
 
 async def test_what_was_heard_before_the_unplug_is_still_read(link, source_of, opened):
     source = await opened(source_of(link))
-    link.send(b"last words\n")
+    link.write(b"last words\n")
     assert (await source.read()).payload == b"last words"
     link.unplug()
     with pytest.raises(SourceAwayError, match=r"unplugged .*; plug the button in again"):
@@ -136,7 +142,7 @@ async def test_a_replug_wakes_and_the_port_opens_again(link, machine, source_of,
     link.plug()
     await asyncio.wait_for(waking, 2)
     await source.open()
-    link.send(b"again\n")
+    link.write(b"again\n")
     assert (await source.read()).payload == b"again"
 
 
@@ -157,7 +163,7 @@ async def test_a_board_is_found_at_another_path_after_a_replug(
     machine.ports = [port_info(str(link.path), location="1-2")]
     await asyncio.wait_for(waking, 2)
     await source.open()
-    link.send(b"same board\n")
+    link.write(b"same board\n")
     frame = await source.read()
     assert (frame.payload, frame.address) == (b"same board", "E6614103E7")
 
@@ -167,8 +173,8 @@ async def test_noise_is_said_once_and_no_frame(link, source_of, opened, caplog):
     source = await opened(source_of(link, on_notice=notices.append))
     with caplog.at_level(logging.WARNING):
         for _ in range(20):
-            link.send(bytes(range(128, 160)) * 3 + b"\n")
-        link.send(b"at last\n")
+            link.write(bytes(range(128, 160)) * 3 + b"\n")
+        link.write(b"at last\n")
         assert (await source.read()).payload == b"at last"
     assert len(notices) == 1
     assert "noise: wrong baud rate? It is 115200 now" in notices[0]
@@ -176,14 +182,16 @@ async def test_noise_is_said_once_and_no_frame(link, source_of, opened, caplog):
 
 
 async def test_a_megabyte_without_a_newline_passes_by(link, source_of, opened):
-    source = await opened(source_of(link))
+    notices = []
+    source = await opened(source_of(link, on_notice=notices.append))
     sent = 0
     while sent < 1_000_000:
-        sent += 4000 if link.send(b"A" * 4000) else 0
+        sent += 4000 if link.write(b"A" * 4000) else 0
         await asyncio.sleep(0)
-    while not link.send(b"\n$CLK,1\n"):
+    while not link.write(b"\n$CLK,1\n"):
         await asyncio.sleep(0.001)
     assert (await source.read()).payload == b"$CLK,1"
+    assert len(notices) == 1
 
 
 async def test_a_port_that_does_not_exist_is_away(source_of, tmp_path):

@@ -6,6 +6,14 @@ import time
 
 import pytest
 
+from firmware_sim.core.counter import ClickCounter
+from firmware_sim.core.device import ButtonDevice, SerialEncoder
+from firmware_sim.links.button import SimulatedButton
+from firmware_sim.links.errors import LinkError
+from firmware_sim.world.slots import MemorySlot
+from hardware.click import Click
+from hardware.decode import Decoder
+from hardware.keys import NoKeys
 from hardware.source import SourceAwayError
 from hardware.sources import open_source
 from hardware.sources.ble_radio import BTHOME_UUID
@@ -60,7 +68,7 @@ async def until(states, wanted):
 async def test_a_serial_button_is_unplugged_in_the_middle_and_plugged_in_again(link, heard_by):
     supervisor, frames, states = heard_by(f"serial:{link.path}", comports=list, poll_s=0.01)
     await supervisor.wait_reading(5)
-    link.send(b"one\n")
+    link.write(b"one\n")
     assert (await asyncio.wait_for(frames.get(), 5)).payload == b"one"
     link.unplug()
     await until(states, "COOLING")
@@ -68,8 +76,22 @@ async def test_a_serial_button_is_unplugged_in_the_middle_and_plugged_in_again(l
         await supervisor.wait_reading(0.01)
     link.plug()
     await supervisor.wait_reading(5)
-    link.send(b"two\n")
+    link.write(b"two\n")
     assert (await asyncio.wait_for(frames.get(), 5)).payload == b"two"
+
+
+async def test_a_simulated_button_on_a_port_is_heard_and_understood(link, heard_by):
+    supervisor, frames, _ = heard_by(f"serial:{link.path}", comports=list)
+    await supervisor.wait_reading(5)
+    device = ButtonDevice("G030PM0000000001", ClickCounter(MemorySlot()), (SerialEncoder(),))
+    button = SimulatedButton(device, link)
+    said = await button.click("LONG")
+    [click] = Decoder(NoKeys()).decode(await asyncio.wait_for(frames.get(), 5))
+    assert isinstance(click, Click)
+    assert (click.address, click.click_type) == (said.device_id, "LONG")
+    link.unplug()
+    with pytest.raises(LinkError, match="is unplugged; plug it in"):
+        await button.click()
 
 
 async def test_a_port_that_is_not_there_yet_is_waited_for(link, heard_by):
@@ -78,7 +100,7 @@ async def test_a_port_that_is_not_there_yet_is_waited_for(link, heard_by):
     await until(states, "COOLING")
     link.plug()
     await supervisor.wait_reading(5)
-    link.send(b"hello\n")
+    link.write(b"hello\n")
     assert (await asyncio.wait_for(frames.get(), 5)).payload == b"hello"
 
 
