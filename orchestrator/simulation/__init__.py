@@ -1,0 +1,1 @@
+"""The production code in a world of its own: virtual time, one seed, faults with names."""
