@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import settings
+
+# A busy machine may take long over one example; the limit per test says when it hangs.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent

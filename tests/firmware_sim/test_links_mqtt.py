@@ -205,7 +205,7 @@ async def test_nobody_listens_there():
 
 
 async def test_a_name_that_nobody_knows():
-    with pytest.raises(LinkError, match="cannot be reached"):
+    with pytest.raises(LinkError, match=r"cannot be reached|does not answer"):
         await MqttLink("mqtt://no-such-host.invalid/").open()
 
 
