@@ -116,6 +116,8 @@ class State:
     """When the first frame at the mark was heard."""
     at_mark: tuple[str, ...] = ()
     """Presses of the frame at the mark: one frame may press several buttons."""
+    came_round: bool = False
+    """The counter went from its very end to its beginning: what is far ahead now is old."""
     presses: tuple[Heard, ...] = ()
     """The latest presses, the one heard of last at the end."""
     rolling: tuple[int, int] | None = None
@@ -128,6 +130,8 @@ class State:
             said["mark"] = list(self.mark)
             said["mark_ms"] = self.mark_ms
             said["at_mark"] = list(self.at_mark)
+            if self.came_round:
+                said["came_round"] = True
         if self.presses:
             said["presses"] = [list(press) for press in self.presses]
         if self.rolling:
@@ -148,6 +152,7 @@ class State:
                 mark=tuple(int(part) for part in said.get("mark", ())),
                 mark_ms=int(said.get("mark_ms", 0)),
                 at_mark=tuple(str(key) for key in said.get("at_mark", ())),
+                came_round=said.get("came_round", False) is True,
                 presses=tuple(
                     Heard(str(key), str(click_type), int(first), int(last))
                     for key, click_type, first, last in said.get("presses", ())
@@ -185,7 +190,7 @@ def judge(state: State, press: Press, heard_ms: int) -> Judgement:
 
 def forget_mark(state: State) -> State:
     """The state without its mark: a replaced battery made the device count anew."""
-    return replace(state, mark=(), mark_ms=0, at_mark=())
+    return replace(state, mark=(), mark_ms=0, at_mark=(), came_round=False)
 
 
 def _judge_authenticated(
@@ -197,19 +202,24 @@ def _judge_authenticated(
             known = _find(state, key)
             return Judgement("REPEAT", known.first_ms if known else state.mark_ms, state)
         marked = replace(state, at_mark=(*state.at_mark, key))
-    elif state.mark and not _is_newer(freshness, state.mark):
+    elif state.mark and not _is_newer(freshness, state):
         return Judgement("REPLAYED", heard_ms, state)
     else:
-        marked = replace(state, mark=freshness, mark_ms=heard_ms, at_mark=(key,))
+        came_round = state.came_round or (bool(state.mark) and freshness < state.mark)
+        marked = replace(
+            state, mark=freshness, mark_ms=heard_ms, at_mark=(key,), came_round=came_round
+        )
     return _judge_by_id(marked, press, heard_ms)
 
 
-def _is_newer(freshness: tuple[int, ...], mark: tuple[int, ...]) -> bool:
-    if mark == (_U32_MAX,) and len(freshness) == 1:
-        # The counter has nowhere to go but round. Near its beginning only: whatever else was
-        # recorded in its whole life stays refused.
-        return freshness[0] < _ROUND
-    return freshness > mark
+def _is_newer(freshness: tuple[int, ...], state: State) -> bool:
+    if len(freshness) == len(state.mark) == 1:
+        if state.came_round:
+            return 0 < (freshness[0] - state.mark[0]) % (_U32_MAX + 1) <= _U32_MAX // 2
+        if state.mark[0] == _U32_MAX:
+            # The counter has nowhere to go but round. Near its beginning only.
+            return freshness[0] < _ROUND
+    return freshness > state.mark
 
 
 def _judge_by_id(state: State, press: Press, heard_ms: int) -> Judgement:
