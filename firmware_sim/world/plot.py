@@ -17,6 +17,8 @@ _ROW_HEIGHT = 40
 _CONTACT_Y, _SETTLED_Y, _EDGES_Y, _CLICKS_Y, _AXIS_Y = 60, 125, 195, 235, 280
 _INK, _GREY, _RED, _BLUE, _GREEN = "#1f2933", "#9aa5b1", "#c0392b", "#1c6dd0", "#1b7f4b"
 _MOST_TICKS = 12
+# A click's name stands in the first of these rows that is free, so that names do not overlap.
+_LABEL_ROWS, _LABEL_WIDTH, _LABEL_HEIGHT = 3, 135, 15
 _MARGIN_MS = 20
 
 
@@ -84,24 +86,25 @@ def _edges(found: Analysis, x_of: Callable[[float], float]) -> list[str]:
 
 
 def _clicks(found: Analysis, x_of: Callable[[float], float]) -> list[str]:
-    """A line through the rows where the click was known, and its name."""
+    """A line through the rows where the click was known, and its name where there is room."""
     parts = []
+    free_from = [0.0] * _LABEL_ROWS
     for at_ms, click in found.clicks:
         x = x_of(at_ms)
-        near_the_end = x > _WIDTH - 160
+        label = f"{click} at {at_ms} ms"
         parts.append(
             f'<line x1="{x:.2f}" x2="{x:.2f}" y1="{_CONTACT_Y}" y2="{_AXIS_Y}"'
-            f' stroke="{_GREEN}" stroke-dasharray="4 3"/>'
+            f' stroke="{_GREEN}" stroke-dasharray="4 3"><title>{label}</title></line>'
         )
-        parts.append(
-            _text(
-                x - 5 if near_the_end else x + 5,
-                _CLICKS_Y + 5,
-                f"{click} at {at_ms} ms",
-                colour=_GREEN,
-                anchor="end" if near_the_end else "start",
-            )
-        )
+        near_the_end = x > _WIDTH - _LABEL_WIDTH - 5
+        start = x - 5 - _LABEL_WIDTH if near_the_end else x + 5
+        row = next((row for row, free in enumerate(free_from) if free <= start), None)
+        if row is None:
+            continue
+        free_from[row] = start + _LABEL_WIDTH
+        text_x, anchor = (x - 5, "end") if near_the_end else (x + 5, "start")
+        y = _CLICKS_Y + 5 + row * _LABEL_HEIGHT
+        parts.append(_text(text_x, y, label, colour=_GREEN, anchor=anchor))
     return parts
 
 

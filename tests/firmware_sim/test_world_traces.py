@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from contextlib import suppress
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -170,3 +171,24 @@ def test_the_picture_has_waves_edges_and_the_click():
 
 def test_a_trace_without_a_change_is_still_a_picture():
     assert ET.fromstring(plot_svg([])) is not None
+
+
+def test_names_of_clicks_do_not_overlap():
+    presses = [
+        change
+        for press in range(40)
+        for change in ((press * 700_000, 1), (press * 700_000 + 80_000, 0))
+    ]
+    root = ET.fromstring(plot_svg(presses))
+    name = "{http://www.w3.org/2000/svg}"
+    labels = [
+        (float(element.get("y")), float(element.get("x")))
+        for element in root.iter(f"{name}text")
+        if element.text.startswith("SINGLE") and element.get("text-anchor") == "start"
+    ]
+    assert 10 < len(labels) < 40
+    for row in {y for y, _ in labels}:
+        starts = sorted(x for y, x in labels if y == row)
+        assert all(right - left >= 130 for left, right in pairwise(starts))
+    lines = [element for element in root.iter(f"{name}line") if element.get("stroke-dasharray")]
+    assert len(lines) == 40
