@@ -36,6 +36,11 @@ _GRACE_MS: Final = 60_000
 # Somebody who pressed Ctrl-C waits for this.
 _CLEAN_UP_MS: Final = 5_000
 
+# Why the record says CANCELLED of a claim whose station gave up before the window was over.
+GAVE_UP: Final = "no click while the station waited"
+# Patience of the same length as the window is meant to be the window.
+_SAME_MOMENT_MS: Final = 1_000
+
 # Clicks of which nothing needs to be said: the one that counts, and further messages of a press.
 _NO_NEWS: Final = ("MATCHED", "DUPLICATE")
 
@@ -148,6 +153,8 @@ class _Flow:
         self._lost = False
         self._asked = False
         self._pressed = False
+        self._deadline_ms = 0
+        """When the window ends, on our own clock."""
         self._give_up_ms = 0
         """How long ServiceAwayError is waited out; 0: the first contact fails at once."""
 
@@ -163,8 +170,7 @@ class _Flow:
         listener = asyncio.create_task(self._listen(), name=f"facts of {self._device_id}")
         try:
             attempt = await self._find() or await self._initiate()
-            until_ms = None if patience_ms is None else self._clock.now_ms() + patience_ms
-            attempt = await self._wait_for_click(attempt, until_ms)
+            attempt = await self._wait_for_click(attempt, self._until_ms(patience_ms))
             if confirm is not None and attempt.outcome is None:
                 await confirm()
             return await self._finalize(attempt, tags)
@@ -210,7 +216,7 @@ class _Flow:
         while attempt.outcome is None and not _pressed(attempt):
             now_ms = self._clock.now_ms()
             if until_ms is not None and now_ms >= until_ms:
-                return await self._give_up(attempt, "no click while the station waited")
+                return await self._give_up(attempt, GAVE_UP)
             next_ms = now_ms + (_POLL_PROVEN_MS if self._proven else pause_ms)
             # The service ends the attempt by itself; should nobody tell us, we look just then.
             if now_ms < attempt.deadline_ms:
@@ -223,6 +229,13 @@ class _Flow:
             after_ms = attempt.latencies_ms.get("click_ms", 0)
             self._tell(ClickCounted(device_id=self._device_id, after_ms=after_ms))
         return attempt
+
+    def _until_ms(self, patience_ms: int | None) -> int | None:
+        """When the station gives up; None when the service's own deadline comes no later."""
+        if patience_ms is None:
+            return None
+        until_ms = self._clock.now_ms() + patience_ms
+        return until_ms if until_ms < self._deadline_ms - _SAME_MOMENT_MS else None
 
     async def _finalize(self, attempt: Attempt, tags: Mapping[str, str]) -> Attempt:
         if attempt.outcome is not None:
@@ -338,6 +351,7 @@ class _Flow:
     # -- telling -------------------------------------------------------------------------------
 
     def _opened(self, attempt: Attempt, deadline_ms: int, *, resumed: bool) -> None:
+        self._deadline_ms = deadline_ms
         self._give_up_ms = max(deadline_ms, self._clock.now_ms()) + _GRACE_MS
         self._tell(
             WindowOpened(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ USAGE: Final = 2
 TIMED_OUT: Final = 3
 UNUSABLE: Final = 4
 CANCELLED: Final = 130
+
+# Named and not imported: the adapters that raise them are loaded only by those who use them.
+_UNUSABLE: Final = ("AccessRefusedError", "BindError", "ModelFolderError", "StrangeAnswerError")
 
 _TRACEBACK: Final = "CLICKCLAIM_TRACEBACK"
 
@@ -62,6 +66,8 @@ def whole_app() -> typer.Typer:
 
 def run_command(arguments: list[str]) -> int:
     """Run ``clickclaim ARGUMENTS``; the exit code. Nothing but a sentence reaches the user."""
+    # Commands say what happens in words of their own; `serve` turns the log on.
+    logging.getLogger().addHandler(logging.NullHandler())
     name = arguments[0]
     if "_CLICKCLAIM_COMPLETE" in os.environ or name not in COMMANDS:
         return _run(typer.Typer.__call__, whole_app(), arguments, "clickclaim")
@@ -132,6 +138,7 @@ def _report(error: BaseException, *, as_json: bool) -> int:
 
 def _explain(error: BaseException) -> tuple[str, str, int]:
     """Message, line to type next and exit code of an error."""
+    from hardware.capture import CaptureError
     from hardware.source import SourceError, SourceSpecError
     from orchestrator.domain.errors import ClickclaimError, InvalidRequestError, StoreError
     from orchestrator.ports import ServiceAwayError
@@ -145,8 +152,8 @@ def _explain(error: BaseException) -> tuple[str, str, int]:
             return str(error), "", UNUSABLE
         case InvalidRequestError():
             return str(error), "", USAGE
-        case ClickclaimError():
-            return str(error), "", FAILED
+        case ClickclaimError() | CaptureError():
+            return str(error), "", UNUSABLE if type(error).__name__ in _UNUSABLE else FAILED
     kind = type(error).__name__
     hint = f"to see where, set {_TRACEBACK}=1 and type it again; please report it"
     return f"clickclaim itself failed: {kind}: {error}", hint, FAILED

@@ -95,6 +95,12 @@ async def test_a_station_with_less_patience_gives_the_claim_up(world):
     await world.service.initiate(world.bob, BUTTON)
 
 
+async def test_patience_as_long_as_the_window_leaves_the_end_to_the_service(world):
+    claim = begin(world, patience_ms=120_000)
+    await world.advance(120_000)
+    assert (await claim).outcome == "TIMED_OUT"
+
+
 class TestOneKindOfClick:
     @pytest.fixture
     def settings(self) -> Settings:
