@@ -52,6 +52,7 @@ def open_database(folder: Path, *, exclusive: bool, create: bool) -> Database:
         write = _connect_to_write(path)
         migrate(write, path, service_lock=exclusive)
         _use_write_ahead_log(write, path)
+        _check_that_it_writes(write)
         read = _connect_to_read(path)
     except BaseException as error:
         if write is not None:
@@ -111,6 +112,11 @@ def _use_write_ahead_log(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} cannot have a write-ahead log here (journal mode {mode})."
             " Choose a folder on a local disk with --data."
         )
+
+
+def _check_that_it_writes(connection: sqlite3.Connection) -> None:
+    # SQLite opens a file that it may only read without a word, and refuses at the first change.
+    connection.execute("DELETE FROM meta WHERE name = ''")
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
