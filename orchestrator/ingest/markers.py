@@ -1,0 +1,99 @@
+"""How a broker knows us again after a restart, and up to when we had heard everything."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final, NoReturn, Protocol, runtime_checkable
+
+import msgspec
+
+from hardware.source import Source
+from hardware.sources import open_source
+from orchestrator.ports import Clock, Store
+from orchestrator.units import PutMeta
+
+# How old a marker on disk may be when a claim is open. After a kill, a click that was queued at
+# the broker counts only for claims initiated before the marker.
+KEEP_EVERY_MS: Final = 1_000
+
+_BROKERS: Final = ("mqtt:", "mqtts:")
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A source that goes on where it was: what was queued for it meanwhile, it hears."""
+
+    @property
+    def spec(self) -> str:
+        """The spec string, without secrets."""
+
+    @property
+    def heard_until_ms(self) -> int | None:
+        """Whatever was sent before this has been heard."""
+
+
+class Session(msgspec.Struct, frozen=True, rename="camel"):
+    """What is kept of one broker."""
+
+    client_id: str
+    heard_until_ms: int | None = None
+
+
+class Markers:
+    """Sessions of this data folder at its brokers, one for each spec string."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._kept: dict[str, Session] = {}
+
+    async def open(self, spec: str, **options: Any) -> Source:
+        """The source of this spec, not yet hearing; a broker's goes on with our session there."""
+        if spec.startswith(_BROKERS):
+            # Loads the driver, which a spec string of this kind asks for.
+            from hardware.sources.mqtt_spec import MqttSpec  # noqa: PLC0415
+
+            session = await self._session(MqttSpec.parse(spec).shown)
+            options["client_id"] = session.client_id
+            options["heard_until_ms"] = session.heard_until_ms
+        return open_source(spec, clock=self._clock, **options)
+
+    async def keep(self, source: Source, *, always: bool = False) -> None:
+        """Write the source's marker if it moved and somebody may ask for it.
+
+        Only an open claim asks, so that an idle service writes nothing; ``always`` when stopping.
+        """
+        session = self._kept.get(source.spec)
+        if session is None or not isinstance(source, Resuming):
+            return
+        until_ms = source.heard_until_ms
+        if until_ms == session.heard_until_ms:
+            return
+        if always or await self._store.earliest_deadline_ms() is not None:
+            await self._put(source.spec, Session(session.client_id, until_ms))
+
+    async def run(self, sources: list[Source]) -> NoReturn:
+        """Keep the markers of these sources until cancelled."""
+        while True:
+            await self._clock.sleep_until(self._clock.now_ms() + KEEP_EVERY_MS)
+            for source in sources:
+                await self.keep(source)
+
+    async def _session(self, spec: str) -> Session:
+        text = await self._store.meta(_name(spec))
+        if text is not None:
+            session = msgspec.json.decode(text, type=Session)
+            self._kept[spec] = session
+            return session
+        # 22 characters: every broker takes 23 ([MQTT-3.1.3-5]).
+        session = Session(f"clickclaim{secrets.token_hex(6)}")
+        await self._put(spec, session)
+        return session
+
+    async def _put(self, spec: str, session: Session) -> None:
+        await self._store.unit([PutMeta(_name(spec), msgspec.json.encode(session).decode())])
+        self._kept[spec] = session
+
+
+def _name(spec: str) -> str:
+    return f"session {spec}"
