@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
 from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.claims import STOPPED_WAITING
 from orchestrator.domain.devices import CLAIM_INITIATED
 from orchestrator.domain.errors import ClickclaimError, RefusedError
 from orchestrator.ports import ClaimApi, Clock, Fact, ServiceAwayError
@@ -36,8 +37,6 @@ _GRACE_MS: Final = 60_000
 # Somebody who pressed Ctrl-C waits for this.
 _CLEAN_UP_MS: Final = 5_000
 
-# Why the record says CANCELLED of a claim whose station gave up before the window was over.
-GAVE_UP: Final = "no click while the station waited"
 # Patience of the same length as the window is meant to be the window.
 _SAME_MOMENT_MS: Final = 1_000
 
@@ -216,7 +215,7 @@ class _Flow:
         while attempt.outcome is None and not _pressed(attempt):
             now_ms = self._clock.now_ms()
             if until_ms is not None and now_ms >= until_ms:
-                return await self._give_up(attempt, GAVE_UP)
+                return await self._give_up(attempt, STOPPED_WAITING)
             next_ms = now_ms + (_POLL_PROVEN_MS if self._proven else pause_ms)
             # The service ends the attempt by itself; should nobody tell us, we look just then.
             if now_ms < attempt.deadline_ms:

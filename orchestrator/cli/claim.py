@@ -34,7 +34,7 @@ from orchestrator.cli.screen import Screen
 from orchestrator.cli.timeline import attempt_document, print_attempt
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.errors import InvalidRequestError, RefusedError, StoreInUseError
-from orchestrator.flow import GAVE_UP, CleanedUp
+from orchestrator.flow import CleanedUp
 from orchestrator.runtime.claiming import Claiming, NothingPressedError
 from orchestrator.runtime.reach import EMBEDDED, ServiceUrlError, reach
 
@@ -173,7 +173,9 @@ async def _run(wanted: _Wanted, cleaned: list[CleanedUp]) -> Attempt:
             raise StoreInUseError(
                 f"{error} Or claim through that service: --service URL, as its ready line says."
             ) from None
-        screen = await stack.enter_async_context(Screen(reached.clock))
+        screen = await stack.enter_async_context(
+            Screen(reached.clock, patience_ms=int(wanted.timeout_s * 1000))
+        )
 
         def told(progress: Any) -> None:
             if isinstance(progress, CleanedUp):
@@ -201,8 +203,7 @@ async def _run(wanted: _Wanted, cleaned: list[CleanedUp]) -> Attempt:
 def _exit_code(attempt: Attempt) -> int:
     if attempt.outcome == "CLAIMED":
         return 0
-    waited = attempt.outcome == "CANCELLED" and attempt.reason == GAVE_UP
-    return TIMED_OUT if attempt.outcome == "TIMED_OUT" or waited else FAILED
+    return TIMED_OUT if attempt.outcome == "TIMED_OUT" else FAILED
 
 
 def _print_refused(wanted: _Wanted, error: RefusedError) -> int:

@@ -32,8 +32,9 @@ _REMIND_MS: Final = 30_000
 class Screen:
     """Progress on stderr: a living line on a terminal, one line for each event elsewhere."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, patience_ms: int) -> None:
         self._clock = clock
+        self._patience_ms = patience_ms
         self._waiting_for = ""
         self._deadline_ms = 0
         self._reminded_ms = 0
@@ -81,7 +82,8 @@ class Screen:
             case WindowOpened():
                 again = "goes on" if progress.resumed else "initiated"
                 self.note(f"{progress.device_id}: claim {again} (claim id {progress.claim_id})")
-                self._wait("press the button now", progress.deadline_ms)
+                until_ms = self._clock.now_ms() + self._patience_ms
+                self._wait("press the button now", min(progress.deadline_ms, until_ms))
             case ClickCounted():
                 self.note(f"{progress.device_id}: clicked after {seconds(progress.after_ms)}")
                 self.doing("finalizing")

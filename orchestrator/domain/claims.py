@@ -74,6 +74,10 @@ TABLE: Final[Mapping[tuple[Phase, Input, Who], Phase | Refusal]] = {
 VAIN_INITIATES: Final = 20
 VAIN_INITIATES_PAUSE_MS: Final = 10 * 60_000
 
+# The reason that a station gives when it stops waiting before the window is over. On record that
+# is a time-out, like the deadline's own.
+STOPPED_WAITING: Final = "no click while the station waited"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
@@ -187,7 +191,8 @@ def unclaim(
         raise StaleEpochError(device_id, f"state {if_state}", f"state {before.claim.state}")
     endings = before.endings
     if before.claim.state == CLAIM_INITIATED:
-        endings = (*endings, _ending(before.claim, "CANCELLED", reason))
+        outcome: Outcome = "TIMED_OUT" if reason == STOPPED_WAITING else "CANCELLED"
+        endings = (*endings, _ending(before.claim, outcome, reason))
     return Step(claim=_released(before.claim, keep_attempt=False), endings=endings)
 
 

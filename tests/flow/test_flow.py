@@ -91,7 +91,7 @@ async def test_a_station_with_less_patience_gives_the_claim_up(world):
     assert not claim.done()
     await world.advance(1)
     attempt = await claim
-    assert (attempt.outcome, attempt.reason) == ("CANCELLED", "no click while the station waited")
+    assert (attempt.outcome, attempt.reason) == ("TIMED_OUT", "no click while the station waited")
     await world.service.initiate(world.bob, BUTTON)
 
 

@@ -1,0 +1,143 @@
+"""A claim service without a port: store, rules, inbox and timers, and who ends before whom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hardware.source import Source
+from hardware.supervisor import StateChange
+from orchestrator.claims.access import AccessKeys
+from orchestrator.claims.facts import FactHub
+from orchestrator.claims.local import LocalClaims
+from orchestrator.claims.registry import DeviceRegistry
+from orchestrator.claims.service import ClaimService
+from orchestrator.clocks import WallClock
+from orchestrator.domain.ids import Caller
+from orchestrator.ingest import Ingest
+from orchestrator.ports import Clock, Store
+from orchestrator.settings import Settings
+
+# Old events and stored answers are looked for this often.
+_PURGE_EVERY_MS: Final = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running claim service. It hears only what ``listen`` is given and stations send."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    claims: ClaimService
+    hub: FactHub
+    access: AccessKeys
+    registry: DeviceRegistry
+    ingest: Ingest
+
+    def api(self, caller: Caller | None = None) -> LocalClaims:
+        """The claim API with the rights of ``caller``; without one, of whoever has no key."""
+        return LocalClaims(
+            self.claims,
+            self.hub,
+            caller or self.access.anonymous(),
+            self.ingest.receive_frames,
+        )
+
+    @asynccontextmanager
+    async def listening(
+        self,
+        sources: Sequence[Source],
+        *,
+        on_state: Callable[[StateChange], None] | None = None,
+    ) -> AsyncIterator[None]:
+        """Hear these sources; ``ingest.wait_reading`` tells when they all do."""
+        async with _beside(self.ingest.run(sources, on_state=on_state), "ingest"):
+            yield
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings,
+    folder: Path | None,
+    *,
+    clock: Clock | None = None,
+) -> AsyncIterator[Service]:
+    """A claim service on a data folder, for itself alone; in memory when ``folder`` is None.
+
+    Raises StoreError: the folder is in use, unreadable, or not to be written.
+    """
+    clock = clock or WallClock()
+    store = await _open_store(folder)
+    try:
+        hub = FactHub()
+        claims = ClaimService(store, clock, settings, hub)
+        async with contextlib.AsyncExitStack() as stack:
+            for work, name in _timers(claims):
+                await stack.enter_async_context(_beside(work, name))
+            yield Service(
+                settings=settings,
+                store=store,
+                clock=clock,
+                claims=claims,
+                hub=hub,
+                access=AccessKeys(store, clock, settings),
+                registry=DeviceRegistry(store, clock, settings),
+                ingest=Ingest(claims),
+            )
+    finally:
+        await store.close()
+
+
+async def _open_store(folder: Path | None) -> Store:
+    if folder is None:
+        from orchestrator.stores.memory import MemoryStore  # noqa: PLC0415 - one of the two
+
+        return MemoryStore()
+    from orchestrator.stores.sqlite import SqliteStore  # noqa: PLC0415
+
+    return await SqliteStore.open(folder)
+
+
+def _timers(claims: ClaimService) -> list[tuple[Coroutine[Any, Any, Any], str]]:
+    return [
+        (claims.run_deadlines(), "deadlines"),
+        (_purge(claims), "purge"),
+    ]
+
+
+async def _purge(claims: ClaimService) -> None:
+    while True:
+        await claims.purge()
+        await claims.clock.sleep_until(claims.clock.now_ms() + _PURGE_EVERY_MS)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, Any], name: str) -> AsyncIterator[None]:
+    """Run ``work`` beside the body; should it fail, the body is cancelled and its error raised."""
+    body = asyncio.current_task()
+    task = asyncio.create_task(work, name=name)
+    failed = False
+
+    def ended(done: asyncio.Task[Any]) -> None:
+        nonlocal failed
+        if not done.cancelled() and done.exception() is not None and body is not None:
+            failed = True
+            body.cancel()
+
+    task.add_done_callback(ended)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not failed or body is None or body.uncancel() > 0:
+            raise
+        task.result()
+    finally:
+        task.remove_done_callback(ended)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
