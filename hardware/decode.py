@@ -22,11 +22,14 @@ class Identity(NamedTuple):
 
 def family_of(frame: RawFrame, hint: str | None = None) -> Family | None:
     """The family that reads a frame; among several the hinted one, else the first of the table."""
-    able = [f for f in FAMILIES if frame.transport in f.transports and f.matches(frame)]
     hinted = _BY_NAME.get(hint or "")
-    if hinted in able:
+    if hinted is not None and _may_read(hinted, frame):
         return hinted
-    return able[0] if able else None
+    return next((family for family in FAMILIES if _may_read(family, frame)), None)
+
+
+def _may_read(family: Family, frame: RawFrame) -> bool:
+    return frame.transport in family.transports and family.matches(frame)
 
 
 class Decoder:

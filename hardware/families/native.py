@@ -39,6 +39,8 @@ def matches(frame: RawFrame) -> bool:
 def sender_of(frame: RawFrame) -> Sender | None:
     """Namespace and device id; a serial line names no namespace."""
     try:
+        if frame.transport == "mqtt":
+            return Sender(*parse_topic(frame.channel or ""))
         return _read(frame)[0]
     except WireError:
         return None
