@@ -59,11 +59,14 @@ class Where:
         self._conditions.append(condition)
         self.values.extend(values)
 
-    def equal(self, **columns: Any) -> None:
-        """Each of these columns has this value; None asks nothing of it."""
+    def equal(self, sign: str = "", /, **columns: Any) -> None:
+        """Each of these columns has this value; None asks nothing of it.
+
+        With a plus before it SQLite looks for no index of the column.
+        """
         for column, value in columns.items():
             if value is not None:
-                self.add(f"{column} = ?", value)
+                self.add(f"{sign}{column} = ?", value)
 
     def __str__(self) -> str:
         return f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
@@ -106,18 +109,24 @@ class Reads:
     def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
         where = Where()
-        where.equal(
-            namespace=query.namespace,
-            account=query.account,
-            device_id=query.device_id,
-            outcome=query.outcome,
-            invocation=query.invocation,
-        )
+        if query.invocation is not None:
+            # Few attempts share one: the other conditions must not tempt SQLite to another index.
+            where.equal(invocation=query.invocation)
+            where.equal("+", namespace=query.namespace, account=query.account)
+            where.equal("+", device_id=query.device_id)
+        elif query.account is None and query.device_id is None:
+            # All of them lie in order of time; a namespace's would have to be sorted.
+            where.equal("+", namespace=query.namespace)
+        else:
+            where.equal(namespace=query.namespace, account=query.account, device_id=query.device_id)
+        where.equal(outcome=query.outcome)
         if query.open_only:
             where.add("outcome IS NULL")
         if query.before is not None:
             where.add("(opened_ms, attempt_id) < (?, ?)", *query.before)
-        sql = f"{_ATTEMPTS}{where} ORDER BY opened_ms DESC, attempt_id DESC LIMIT ?"
+        # Few are open, however long the record is.
+        index = " INDEXED BY attempts_due" if query.open_only and query.invocation is None else ""
+        sql = f"{_ATTEMPTS}{index}{where} ORDER BY opened_ms DESC, attempt_id DESC LIMIT ?"
         found = self._rows(sql, (*where.values, max(0, query.limit)))
         return [rows.to_attempt(row) for row in found]
 
@@ -139,8 +148,8 @@ class Reads:
         """As ``Store.events``."""
         where = Where()
         if query.device_id is None:
-            # The plus keeps SQLite from sorting the namespace's events: they lie in order of seq.
-            where.add("+namespace = ?", query.namespace)
+            # All of them lie in order of seq; a namespace's would have to be sorted.
+            where.equal("+", namespace=query.namespace)
         else:
             where.equal(namespace=query.namespace, device_id=query.device_id)
         where.equal(epoch=query.epoch)

@@ -80,6 +80,11 @@ class SqliteStore:
             raise
         return cls(database, executor, owns_executor=owns_executor)
 
+    @property
+    def database(self) -> Database | None:
+        """The open database, for a simulation that fills its disk; None when closed."""
+        return self._database
+
     async def unit(self, ops: Sequence[Op]) -> Committed | Conflict:
         """As ``Store.unit``."""
         if self._database is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -254,6 +255,28 @@ async def test_a_failed_commit_fails_every_unit_of_its_group(folder: Path):
     assert await store.unit([SwapDevice(before, replace(before, clicks=2))]) == Committed()
     assert (await store.device("default", "D1")).clicks == 2
     await store.close()
+
+
+async def test_a_disk_that_fails_in_the_middle_of_a_write(sqlite, folder: Path):
+    await sqlite.unit([AddDevice(device("D1"))])
+    log = folder / f"{DATABASE_NAME}-wal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file may grow beyond here: the system cuts the write of the log short.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 10_000, hard))
+    try:
+        results = await asyncio.gather(
+            sqlite.unit([PutMeta("m", "1")]),
+            sqlite.unit([PutMeta("n", "x" * 100_000)]),
+            return_exceptions=True,
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [isinstance(result, StoreError) for result in results] == [True, True]
+    assert str(folder) in str(results[0])
+    assert await sqlite.meta("m") is None
+    assert await sqlite.unit([PutMeta("m", "2")]) == Committed()
+    assert meta_in_file(folder, "m") == "2"
+    assert await sqlite.device("default", "D1") == stored(device("D1"))
 
 
 async def test_a_number_too_large_for_the_database_fails_its_own_unit_only(sqlite):
