@@ -8,10 +8,6 @@ from typing import Literal, Protocol
 KeyKind = Literal["hmac", "bthome", "mibeacon"]
 
 
-class KeyFormatError(ValueError):
-    """A key does not have the length or the alphabet its kind asks for."""
-
-
 @dataclass(frozen=True, slots=True)
 class DeviceKey:
     """One secret of one button."""

@@ -26,15 +26,17 @@ from hardware.keys import DeviceKey
 
 _NAME = "aws_iot_button"
 _TOPIC: Final = "iotbutton/"
+# What a rule or a bridge may have published elsewhere.
+_FORMS: Final = ((b'"deviceInfo"', b'"deviceEvent"'), (b'"serialNumber"', b'"batteryVoltage"'))
 _CLICKS: Final = ("SINGLE", "DOUBLE", "LONG")
 _VOLTAGE: Final = re.compile(r"(\d{1,5})\s*mV", re.ASCII)
 
 
 def matches(frame: RawFrame) -> bool:
-    """The button's topic, or a payload that is a 1-Click event."""
+    """The button's topic, or a payload that can only be the button's or a 1-Click event."""
     if (frame.channel or "").startswith(_TOPIC):
         return True
-    return b'"deviceInfo"' in frame.payload and b'"deviceEvent"' in frame.payload
+    return any(all(word in frame.payload for word in form) for form in _FORMS)
 
 
 def sender_of(frame: RawFrame) -> Sender | None:

@@ -68,10 +68,10 @@ def _decode_event(
     common: dict[str, Any], place: str, said: dict[str, Any] | None
 ) -> Click | Ignored:
     event = said.get("event") if said else None
-    if said is None or not isinstance(event, str):
-        return Ignored(**common, reason="the payload has no event")
-    count = integer(said.get("event_cnt"))
+    count = integer(said.get("event_cnt")) if said else None
     counter = None if count is None else {"event_cnt": count}
+    if not isinstance(event, str):
+        return Ignored(**common, reason="the payload has no event", counter=counter)
     if event == "":
         why = "no press: the state after power-on"
         return Ignored(**common, reason=why, valid=True, click_type="NONE", counter=counter)

@@ -37,7 +37,8 @@ class MqttSource:
     marker that each new connection publishes to itself. ``heard_until_ms`` says up to when
     everything had been heard on the connection before; hand in what the property of that name
     said last, also after a restart, or None when nothing is known. ``on_notice`` is told what a
-    person should know and no error says, such as a message that was too long.
+    person should know and no error says, such as a message that was too long. ``connect`` makes
+    a connection; a simulation hands in one over its model of a broker.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MqttSource:
         on_notice: Callable[[str], None] | None = None,
         timeout_s: float = TIMEOUT_S,
         marker_every_s: float = MARKER_EVERY_S,
+        connect: Callable[..., Connection] = Connection,
     ) -> None:
         self._wanted = MqttSpec.parse(spec)
         self._now_ms = now_ms
@@ -58,6 +60,7 @@ class MqttSource:
         self._on_notice = on_notice
         self._timeout_s = timeout_s
         self._marker_every_s = marker_every_s
+        self._connect = connect
         self._connection: Connection | None = None
         self._before_ms: int | None = None
 
@@ -74,7 +77,7 @@ class MqttSource:
     async def open(self) -> None:
         """Connect and subscribe; what is published from now on is heard and not ``queued``."""
         self._before_ms = self._heard_until_ms
-        connection = Connection(
+        connection = self._connect(
             self._wanted,
             client_id=self._client_id,
             now_ms=self._now_ms,
