@@ -131,7 +131,7 @@ def _responses(row: Operation, schemas: JsonObject) -> JsonObject:
             for member in row.output_headers
         }
     if row.success != 204:
-        success["content"] = {row.content_type: {"schema": _answer_schema(row, schemas)}}
+        success["content"] = {row.content_type: _answer_content(row, schemas)}
     responses: JsonObject = {str(row.success): success}
     by_status: dict[int, list[str]] = {}
     for name in _errors(row):
@@ -156,10 +156,11 @@ def _errors(row: Operation) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _answer_schema(row: Operation, schemas: JsonObject) -> JsonObject:
+def _answer_content(row: Operation, schemas: JsonObject) -> JsonObject:
+    # What is no JSON has no schema; an object without members may hold anything.
     if row.content_type != "application/json":
-        return {"type": "string"}
-    return _object(row.output, schemas, asked=False)
+        return {}
+    return {"schema": _object(row.output, schemas, asked=False)}
 
 
 def _object(members: tuple[Member, ...], schemas: JsonObject, *, asked: bool) -> JsonObject:
