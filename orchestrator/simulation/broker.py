@@ -61,7 +61,7 @@ class Broker:
         self._sessions: dict[str, Session] = {}
         self._retained: dict[str, Published] = {}
         self._line_free_s: dict[tuple[str, str], float] = {}
-        self.delivered = 0
+        self.on_accept: Callable[[Published], None] | None = None
 
     # --- publishers ------------------------------------------------------------------------------
 
@@ -77,6 +77,8 @@ class Broker:
 
     def accept(self, message: Published, *, retain: bool = False) -> None:
         """Take a message in and pass it on to whoever subscribes."""
+        if self.on_accept is not None:
+            self.on_accept(message)
         if retain:
             self._retained[message.topic] = message
         for session in self._sessions.values():
@@ -166,7 +168,6 @@ class Broker:
         session = self._sessions.get(client.client_id)
         if session is None or session.client is not client:
             return  # the connection it was sent on is gone
-        self.delivered += 1
         client.deliver(
             aiomqtt.Message(
                 message.topic, message.payload, message.qos, message.retained, mid, None

@@ -52,7 +52,11 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def __init__(self, seed: int, *, start_s: float = 1_700_000_000.0) -> None:
         self._simulated_s = start_s
         self.random = random.Random(seed)  # noqa: S311 - an order of events, not a secret
+        self.ending = False
+        """The world is over: what is cancelled now tidies up in vain, and must not wait."""
+        self._tasks: set[asyncio.Task[Any]] = set()
         super().__init__(_NoFiles(self._pass_time))
+        self.set_task_factory(self._make_task)
         # Timers may fire this much early. Seconds since 1970 as a float have steps of 0.24 µs:
         # less than one step, and a timer due now would never be found due.
         self._clock_resolution = 1e-6
@@ -70,12 +74,21 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         try:
             return self.run_until_complete(main)
         finally:
-            left = asyncio.all_tasks(self)
-            for task in left:
-                task.cancel()
-            if left:
-                self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.ending = True
+            while left := asyncio.all_tasks(self):
+                for task in left:
+                    task.cancel()
+                self.run_until_complete(asyncio.wait(left, timeout=60))
             self.run_until_complete(self.shutdown_asyncgens())
+
+    def _make_task(
+        self, _loop: asyncio.AbstractEventLoop, work: Any, **options: Any
+    ) -> asyncio.Task[Any]:
+        """Tasks are kept: what waits for ever must not be tidied up by the garbage collector."""
+        task: asyncio.Task[Any] = asyncio.Task(work, loop=self, **options)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _pass_time(self, timeout_s: float | None) -> None:
         if timeout_s is None or timeout_s > _IDLE_LIMIT_S:

@@ -1,0 +1,86 @@
+"""What a killed process can still do: nothing, not even tidy up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from orchestrator.ports import Store
+from orchestrator.simulation.loop import SimulatedLoop
+
+
+class Gate:
+    """Stands before everything a process does to the world, and shuts when it is killed.
+
+    A task of a killed process stops at its next step outside and never goes on: unlike
+    cancelling it, that runs none of its ``finally``.
+    """
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self._loop = loop
+        self.alive = True
+        self._never: asyncio.Future[None] | None = None
+
+    def shut(self) -> None:
+        """The process is killed."""
+        self.alive = False
+
+    async def check(self) -> None:
+        """Go on while alive; else wait until the end of the world."""
+        if self.alive:
+            return
+        if self._loop.ending:
+            raise asyncio.CancelledError
+        if self._never is None:
+            self._never = self._loop.create_future()
+        await asyncio.shield(self._never)
+
+
+class GatedClock:
+    """The world's clock as one process sees it: skewed, and gone when the process is."""
+
+    def __init__(self, loop: SimulatedLoop, gate: Gate) -> None:
+        self._loop = loop
+        self._gate = gate
+        self.skew_ms = 0
+
+    def now_ms(self) -> int:
+        """UTC milliseconds, as this process believes."""
+        return self._loop.now_ms() + self.skew_ms
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Return when this process believes that it is ``at_ms``."""
+        while (left_ms := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - waits for time itself
+            await asyncio.sleep(left_ms / 1000)
+        await self._gate.check()
+
+
+def gated_store(store: Store, gate: Gate, on_commit: Any) -> Store:
+    """A store that nobody can ask any more once its process is killed.
+
+    ``on_commit`` is told the operations of each unit that was acknowledged.
+    """
+    return cast("Store", _GatedStore(store, gate, on_commit))
+
+
+class _GatedStore:
+    def __init__(self, store: Store, gate: Gate, on_commit: Any) -> None:
+        self._store = store
+        self._gate = gate
+        self._on_commit = on_commit
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        gate, on_commit = self._gate, self._on_commit
+
+        async def call(*args: Any, **options: Any) -> Any:
+            await gate.check()
+            answer = await method(*args, **options)
+            await gate.check()
+            if name == "unit":
+                await on_commit(args[0], answer)
+            return answer
+
+        # Found once; the next call does not come here.
+        self.__dict__[name] = call
+        return call
