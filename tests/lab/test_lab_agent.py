@@ -50,6 +50,12 @@ async def test_lines_arrive_while_the_command_runs_and_in_order(guest: Guest) ->
     assert (await command.finish()).status == 0
 
 
+async def test_notes_are_lines_of_their_own(guest: Guest) -> None:
+    command = await guest.start("sh", "-c", "echo note 1 >&2; echo result; echo note 2 >&2")
+    assert await command.note("2") == "note 2"
+    assert await command.line() == "result"
+
+
 async def test_closing_the_input_ends_a_reader(guest: Guest) -> None:
     command = await guest.start("cat")
     await command.send(b"abc")

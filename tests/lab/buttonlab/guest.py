@@ -42,16 +42,37 @@ class Finished:
         return self.out
 
 
+class _Printed:
+    """One stream of a command: all of it, and how far its lines were asked for."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._read_to = 0
+
+    def add(self, data: bytes) -> None:
+        self._data += data
+
+    def next_line(self, containing: str) -> str | None:
+        while (end := self._data.find(b"\n", self._read_to)) >= 0:
+            line = self._data[self._read_to : end].decode(errors="replace")
+            self._read_to = end + 1
+            if containing in line:
+                return line
+        return None
+
+    def __str__(self) -> str:
+        return self._data.decode(errors="replace")
+
+
 class Command:
     """A command running in the guest."""
 
     def __init__(self, guest: Guest, number: int) -> None:
         self._guest = guest
         self._number = number
-        self._out = bytearray()
-        self._err = bytearray()
+        self._out = _Printed()
+        self._err = _Printed()
         self._status: int | None = None
-        self._read_to = 0
         self._news = asyncio.Condition()
 
     async def line(self, containing: str = "", within_s: float = 60.0) -> str:
@@ -59,19 +80,11 @@ class Command:
 
         Raises GuestError when the command ends first or takes longer.
         """
-        try:
-            async with asyncio.timeout(within_s):
-                async with self._news:
-                    while True:
-                        found = self._next_line(containing)
-                        if found is not None:
-                            return found
-                        if self._status is not None:
-                            break
-                        await self._news.wait()
-        except TimeoutError:
-            raise GuestError(f"no line with {containing!r} in {within_s} s: {self.story}") from None
-        raise GuestError(f"ended with {self._status}, no line with {containing!r}: {self.story}")
+        return await self._line(self._out, containing, within_s)
+
+    async def note(self, containing: str = "", within_s: float = 60.0) -> str:
+        """The next line on standard error that contains this text; otherwise as ``line``."""
+        return await self._line(self._err, containing, within_s)
 
     async def finish(self, within_s: float = 60.0) -> Finished:
         """Wait for its end. Raises GuestError when it takes longer."""
@@ -82,8 +95,7 @@ class Command:
         except TimeoutError:
             raise GuestError(f"still running after {within_s} s: {self.story}") from None
         assert self._status is not None
-        out, err = (bytes(part).decode(errors="replace") for part in (self._out, self._err))
-        return Finished(self._status, out, err)
+        return Finished(self._status, str(self._out), str(self._err))
 
     async def send(self, data: bytes | None) -> None:
         """Write to its standard input; None closes it."""
@@ -97,23 +109,30 @@ class Command:
     @property
     def story(self) -> str:
         """All it has printed so far, errors last."""
-        return f"{self._out.decode(errors='replace')}\n{self._err.decode(errors='replace')}"
+        return f"{self._out}\n{self._err}"
 
-    def _next_line(self, containing: str) -> str | None:
-        while (end := self._out.find(b"\n", self._read_to)) >= 0:
-            line = self._out[self._read_to : end].decode(errors="replace")
-            self._read_to = end + 1
-            if containing in line:
-                return line
-        return None
+    async def _line(self, printed: _Printed, containing: str, within_s: float) -> str:
+        try:
+            async with asyncio.timeout(within_s):
+                async with self._news:
+                    while True:
+                        found = printed.next_line(containing)
+                        if found is not None:
+                            return found
+                        if self._status is not None:
+                            break
+                        await self._news.wait()
+        except TimeoutError:
+            raise GuestError(f"no line with {containing!r} in {within_s} s: {self.story}") from None
+        raise GuestError(f"ended with {self._status}, no line with {containing!r}: {self.story}")
 
     async def _take(self, said: Mapping[str, Any]) -> None:
         async with self._news:
-            self._out += base64.b64decode(said.get("out", ""))
-            self._err += base64.b64decode(said.get("err", ""))
+            self._out.add(base64.b64decode(said.get("out", "")))
+            self._err.add(base64.b64decode(said.get("err", "")))
             self._status = said.get("exit", self._status)
             if "error" in said:
-                self._err += said["error"].encode()
+                self._err.add(said["error"].encode())
                 self._status = _NEVER_RAN
             self._news.notify_all()
 
@@ -147,9 +166,13 @@ class Guest:
         await self._write(number, "run", argv=list(argv), env={**environment, **(env or {})})
         return command
 
-    async def run(self, *argv: str, within_s: float = 60.0) -> str:
+    async def run(self, *argv: str, within_s: float = 60.0, stdin: bytes | None = None) -> str:
         """Run a command to its end and give what it printed. Raises GuestError."""
-        return (await (await self.start(*argv)).finish(within_s)).check()
+        command = await self.start(*argv)
+        if stdin is not None:
+            await command.send(stdin)
+            await command.send(None)
+        return (await command.finish(within_s)).check()
 
     async def python(self, script: Path | str, *arguments: str) -> Command:
         """Start a Python program: its text, or a file of ours that holds it."""
@@ -158,10 +181,8 @@ class Guest:
 
     async def send_project(self, archive: bytes, where: str = PROJECT) -> None:
         """Lay out the packages under test, as ``project.pack_project`` packed them."""
-        unpacking = await self.start("sh", "-c", 'mkdir -p "$0" && tar -xzf - -C "$0"', where)
-        await unpacking.send(archive)
-        await unpacking.send(None)
-        (await unpacking.finish()).check()
+        unpack = 'mkdir -p "$0" && tar -xzf - -C "$0"'
+        await self.run("sh", "-c", unpack, where, stdin=archive)
 
     async def close(self) -> None:
         """Hang up; the guest runs on."""

@@ -87,6 +87,13 @@ def prune_modules(folder: Path, keep: Iterable[str]) -> None:
             path.unlink()
 
 
+def decompress_modules(folder: Path) -> None:
+    """Make ``a.ko.zst`` and ``a.ko.xz`` into ``a.ko``, which every modprobe can load."""
+    for path in (folder / "kernel").rglob("*.ko.*"):
+        path.with_suffix("").write_bytes(decompress(path.read_bytes()))
+        path.unlink()
+
+
 def _unzstd(data: bytes) -> bytes:
     """Python 3.14 has zstd in its library; until then the command does it."""
     try:

@@ -115,8 +115,8 @@ async def _started(image: Image, *more: str) -> AsyncIterator[Machine]:
     )
     try:
         async with contextlib.AsyncExitStack() as opened:
-            await _sockets_there(process, folder / "qmp", folder / "agent")
-            qmp = await Qmp.connect(folder / "qmp")
+            # Named last on the command line, it is the last socket to be there.
+            qmp = await _control(process, folder / "qmp")
             opened.push_async_callback(qmp.close)
             guest = await Guest.connect(folder / "agent")
             opened.push_async_callback(guest.close)
@@ -128,13 +128,16 @@ async def _started(image: Image, *more: str) -> AsyncIterator[Machine]:
         shutil.rmtree(folder)
 
 
-async def _sockets_there(process: asyncio.subprocess.Process, *sockets: Path) -> None:
-    while not all(socket.exists() for socket in sockets):
-        if process.returncode is not None:
-            assert process.stderr is not None
-            said = (await process.stderr.read()).decode(errors="replace")
-            raise MachineError(f"{QEMU} ended with {process.returncode}: {said.strip()}")
-        await asyncio.sleep(0.01)
+async def _control(process: asyncio.subprocess.Process, socket: Path) -> Qmp:
+    """Connect as soon as QEMU listens, which is a moment after the socket's name is there."""
+    while process.returncode is None:
+        try:
+            return await Qmp.connect(socket)
+        except (FileNotFoundError, ConnectionRefusedError):
+            await asyncio.sleep(0.01)
+    assert process.stderr is not None
+    said = (await process.stderr.read()).decode(errors="replace")
+    raise MachineError(f"{QEMU} ended with {process.returncode}: {said.strip()}")
 
 
 def _devices(image: Image, folder: Path) -> list[str]:

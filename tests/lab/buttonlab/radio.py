@@ -84,6 +84,10 @@ class BthomeButton:
             advertising_interval_max=_INTERVAL_MS,
         )
 
+    async def heard_often(self) -> None:
+        """Wait until the frame was on the air a dozen times."""
+        await asyncio.sleep(12 * _INTERVAL_MS / 1000)
+
     async def silence(self) -> None:
         """Stop broadcasting."""
         if self._device.is_advertising:

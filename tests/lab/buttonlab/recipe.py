@@ -43,7 +43,8 @@ _LEFT_OUT = (
     "libsepol*",
     "libtext-glob-perl",
     "linux-base*",
-    "linux-firmware",
+    "*-microcode",
+    "linux-firmware*",
     "logsave",
     "lsb-base",
     "media-types",
@@ -63,25 +64,20 @@ _LEFT_OUT = (
 # Needed before the root file system is there, in the initramfs.
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "squashfs")
 
-# uhid and the AF_ALG family are what bluetoothd asks for; dummy_hcd with g_serial is a second,
-# CDC-ACM kind of USB button.
+# uhid and the AF_ALG family are what bluetoothd asks for.
 GUEST_MODULES = (
+    "virtio_console",
     "bluetooth",
     "hci_uart",
-    "hci_vhci",
     "uhid",
-    "rfkill",
     "algif_hash",
     "algif_skcipher",
     "cmac",
     "ecb",
-    "virtio_console",
     "xhci_pci",
     "usbserial",
     "ftdi_sio",
     "cdc_acm",
-    "dummy_hcd",
-    "g_serial",
 )
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import apt, cpio, kernel, recipe
@@ -100,6 +101,7 @@ class Root:
         builtin = (folder / "modules.builtin").read_text()
         files = kernel.modules_in_order((folder / "modules.dep").read_text(), wanted, builtin)
         kernel.prune_modules(folder, files)
+        kernel.decompress_modules(folder)
         self._depmod(folder.name)
         return folder.name
 
@@ -115,6 +117,8 @@ class Root:
         shutil.copytree(inside, self.folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
         for program in (self.folder / "lab").iterdir():
             program.chmod(0o755)
+        modules = "".join(f"{name}\n" for name in recipe.GUEST_MODULES)
+        (self.folder / "lab/modules").write_text(modules)
         (self.folder / "etc/inittab").symlink_to("/lab/inittab")
         (self.folder / "var/run").symlink_to("/run")
         (self.folder / "usr/bin/clickclaim").symlink_to("/lab/clickclaim")
@@ -122,12 +126,19 @@ class Root:
 
     def compile(self) -> None:
         """Compile every Python file that will be imported; byte code is never checked again."""
-        folders = [str(path) for path in self.folder.glob("usr/lib/python3*")]
+        # One worker each (-j would start the host's Python), but the two folders at once.
+        options = ["-q", "-q", "--invalidation-mode", "unchecked-hash"]
+        where = ["-s", str(self.folder), "-p", "/"]
         # Some packages ship templates that are no Python; the guest would not import them either.
-        options = ["-q", "-q", "-j", str(os.cpu_count() or 1), "--invalidation-mode"]
-        script = "import compileall, sys; sys.argv[0] = 'compileall'; compileall.main()"
-        where = str(self.folder)
-        self.python("-c", script, *options, "unchecked-hash", "-s", where, "-p", "/", *folders)
+        script = "import compileall; compileall.main()"
+        with ThreadPoolExecutor() as pool:
+            folders = self.folder.glob("usr/lib/python3*")
+            compiled = [
+                pool.submit(self.python, "-c", script, *options, *where, str(folder))
+                for folder in folders
+            ]
+        for one in compiled:
+            one.result()
 
     def pack(self, mksquashfs: Root, image: Path) -> None:
         """Write the squashfs image; everything in it belongs to root."""
