@@ -69,6 +69,7 @@ class VirtualClock:
 
     async def advance(self, by_ms: int) -> None:
         """Let time pass, stopping at each sleeper's time so that it acts before the next one."""
+        await _settle()  # what was just begun has not come to its first wait yet
         until_ms = self._now_ms + by_ms
         while (wake_ms := self.next_wake_ms) is not None and wake_ms <= until_ms:
             self.move(max(0, wake_ms - self._now_ms))

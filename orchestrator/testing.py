@@ -1,7 +1,183 @@
-"""What a test of a user needs: a claim service in process, a button to press, time to own."""
+"""What a test of yours needs: a claim service in this process, a button to press, time to own.
+
+No port, no thread, no folder. A test with pytest-asyncio::
+
+    from orchestrator.testing import VirtualClock, claim_service
+
+    async def test_a_press_claims_the_button():
+        async with claim_service() as service:
+            button = service.button("G030PM0123456789")
+            answer = await service.http.put("/devices/G030PM0123456789/initiate-claim")
+            assert answer.json() == {"state": "CLAIM_INITIATED"}
+            assert (await button.click("DOUBLE")).disposition == "MATCHED"
+            answer = await service.http.put("/devices/G030PM0123456789/finalize-claim")
+            assert answer.json() == {"state": "CLAIMED"}
+
+    async def test_nobody_presses():
+        clock = VirtualClock()
+        async with claim_service(clock=clock) as service:
+            claim = service.claim("G030PM0123456789")
+            await clock.advance(120_000)
+            assert (await claim).outcome == "TIMED_OUT"
+
+``service.http`` is an httpx client that reaches the whole HTTP API; hand ``service.transport`` to
+a client of your own. Everything is simulated, so the profile is ``dev`` unless you say otherwise.
+"""
 
 from __future__ import annotations
 
-from orchestrator.clocks import VirtualClock
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["VirtualClock"]
+from orchestrator.clocks import VirtualClock
+from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.ids import DEFAULT_NAMESPACE
+from orchestrator.flow import WindowOpened, claim_device
+from orchestrator.ports import ClaimApi, Clock, FrameReceipt
+from orchestrator.settings import Settings, for_profile
+
+if TYPE_CHECKING:
+    import httpx
+
+    from orchestrator.runtime.service import Service
+
+__all__ = ["InProcessService", "TestButton", "VirtualClock", "claim_service"]
+
+URL: Final = "http://clickclaim.test"
+"""Where ``InProcessService.http`` believes the service to be."""
+
+
+class TestButton:
+    """A simulated button whose clicks go straight to the service, counted as a real one counts."""
+
+    __test__ = False  # pytest takes classes of this name for tests
+
+    def __init__(self, device_id: str, service: Service, *, key: bytes, namespace: str) -> None:
+        from firmware_sim.core.counter import ClickCounter  # noqa: PLC0415
+        from firmware_sim.core.device import ButtonDevice, MqttEncoder  # noqa: PLC0415
+        from firmware_sim.world.slots import MemorySlot  # noqa: PLC0415
+
+        self.device_id = device_id
+        self._service = service
+        self._caller = service.access.anonymous()
+        self._device = ButtonDevice(
+            device_id, ClickCounter(MemorySlot()), (MqttEncoder(namespace),), key=key
+        )
+        self._last: list[tuple[str, bytes]] = []
+
+    async def click(self, click_type: str = "SINGLE") -> FrameReceipt:
+        """Click once. What became of it is durable when this returns."""
+        now_ms = self._service.clock.now_ms()
+        self._last = [
+            (frame.channel, frame.payload) for frame in self._device.say(click_type, now_ms)
+        ]
+        return await self.repeat()
+
+    async def repeat(self) -> FrameReceipt:
+        """Say the last click again, byte for byte, as brokers and radios do."""
+        from hardware.click import RawFrame  # noqa: PLC0415
+
+        frames = [
+            RawFrame(
+                transport="mqtt",
+                source="sim:",
+                heard_ms=self._service.clock.now_ms(),
+                payload=payload,
+                channel=channel,
+                simulated=True,
+            )
+            for channel, payload in self._last
+        ]
+        (receipt,) = await self._service.ingest.receive_frames(self._caller, frames)
+        return receipt
+
+
+@dataclass(frozen=True, slots=True)
+class InProcessService:
+    """A claim service in this process. Made by ``claim_service``."""
+
+    service: Service
+    """The wired parts: ``registry``, ``access``, ``claims``, ``store`` and more."""
+    http: httpx.AsyncClient
+    """The HTTP API, base URL set; requests go out without a key."""
+    transport: httpx.AsyncBaseTransport
+    """For an httpx client of your own."""
+
+    @property
+    def api(self) -> ClaimApi:
+        """The claim API in process, with the rights of somebody without a key."""
+        return self.service.api()
+
+    def button(
+        self, device_id: str, *, key: bytes = b"", namespace: str = DEFAULT_NAMESPACE
+    ) -> TestButton:
+        """A button of this id; with a key it signs what it says."""
+        return TestButton(device_id, self.service, key=key, namespace=namespace)
+
+    def claim(
+        self, device_id: str, *, tags: Mapping[str, str] | None = None
+    ) -> asyncio.Task[Attempt]:
+        """Begin to claim a device; await the task for its ended attempt. Nobody presses yet."""
+        return asyncio.create_task(
+            claim_device(
+                self.api,
+                device_id,
+                claim_id=secrets.token_hex(8),
+                clock=self.service.clock,
+                tags=tags,
+            ),
+            name=f"claim {device_id}",
+        )
+
+    async def claimed(self, device_id: str, click_type: str = "SINGLE") -> Attempt:
+        """Claim a device with a press of its simulated button; the attempt, CLAIMED."""
+        opened = asyncio.Event()
+
+        def told(progress: object) -> None:
+            if isinstance(progress, WindowOpened):
+                opened.set()
+
+        async def press() -> None:
+            await opened.wait()
+            await self.button(device_id).click(click_type)
+
+        async with asyncio.TaskGroup() as group:
+            pressing = group.create_task(press(), name=f"press {device_id}")
+            attempt = await claim_device(
+                self.api,
+                device_id,
+                claim_id=secrets.token_hex(8),
+                clock=self.service.clock,
+                on_progress=told,
+            )
+            pressing.cancel()
+        return attempt
+
+
+@asynccontextmanager
+async def claim_service(
+    settings: Settings | None = None, *, clock: Clock | None = None
+) -> AsyncIterator[InProcessService]:
+    """A claim service in memory, as long as the body runs. Time is real unless a clock is given."""
+    import httpx  # noqa: PLC0415 - only tests that use it pay for it
+
+    from orchestrator.api.app import ApiApp  # noqa: PLC0415
+    from orchestrator.runtime.service import open_service  # noqa: PLC0415
+
+    settings = settings or for_profile("dev")
+    async with open_service(settings, None, clock=clock) as service:
+        app = ApiApp(
+            service.claims,
+            service.access,
+            service.hub,
+            settings,
+            frames=service.ingest.receive_frames,
+        )
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
+            yield InProcessService(service=service, http=http, transport=transport)
+        app.close()

@@ -1,0 +1,87 @@
+"""The tools for other people's tests, used as other people would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import httpx
+import pytest
+
+import orchestrator.testing
+from orchestrator.settings import for_profile
+from orchestrator.testing import VirtualClock, claim_service
+
+BUTTON = "G030PM0123456789"
+
+
+def test_the_example_in_the_documentation_runs(tmp_path):
+    _, _, rest = orchestrator.testing.__doc__.partition("::\n")
+    code = textwrap.dedent(rest.partition("\n``service.http``")[0])
+    assert code.count("async def test_") == 2
+    (tmp_path / "test_example.py").write_text(code)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+async def test_one_line_gives_a_claimed_device():
+    async with claim_service() as service:
+        attempt = await service.claimed(BUTTON, "LONG")
+        assert attempt.outcome == "CLAIMED"
+        assert attempt.simulated
+        described = await service.http.get(f"/devices/{BUTTON}")
+        assert described.json()["deviceDescription"]["deviceId"] == BUTTON
+
+
+async def test_a_repeat_is_told_from_a_click():
+    async with claim_service() as service:
+        button = service.button(BUTTON)
+        claim = service.claim(BUTTON)
+        while not await service.service.store.device("default", BUTTON):
+            await service.service.clock.sleep_until(service.service.clock.now_ms() + 1)
+        assert (await button.click()).disposition == "MATCHED"
+        assert (await button.repeat()).disposition == "DUPLICATE"
+        assert (await claim).outcome == "CLAIMED"
+        assert (await button.click()).disposition == "DELIVERED"
+
+
+async def test_a_client_of_ones_own_reaches_the_same_service():
+    async with (
+        claim_service() as service,
+        httpx.AsyncClient(transport=service.transport, base_url="http://any") as client,
+    ):
+        await service.claimed(BUTTON)
+        listed = await client.get("/devices")
+        assert [one["deviceId"] for one in listed.json()["devices"]] == [BUTTON]
+
+
+async def test_two_services_know_nothing_of_each_other():
+    async with claim_service() as one, claim_service() as other:
+        await one.claimed(BUTTON)
+        assert (await other.http.get("/devices")).json() == {"devices": []}
+
+
+async def test_production_takes_no_simulated_click_here_either():
+    async with claim_service(for_profile("production")) as service:
+        await service.service.registry.add("default", [BUTTON])
+        key = await service.service.access.create()
+        caller = service.service.access.trusted(key.access_key)
+        await service.service.claims.initiate(caller, BUTTON)
+        assert (await service.button(BUTTON).click()).disposition == "SIMULATED_REFUSED"
+
+
+@pytest.mark.parametrize("seconds", [1, 119])
+async def test_virtual_time_passes_only_when_told(seconds):
+    clock = VirtualClock()
+    async with claim_service(clock=clock) as service:
+        claim = service.claim(BUTTON)
+        await clock.advance(0)
+        await clock.advance(seconds * 1000)
+        assert not claim.done()
+        await service.button(BUTTON).click()
+        await clock.advance(0)
+        attempt = await claim
+        assert attempt.latencies_ms["click_ms"] == seconds * 1000
