@@ -276,6 +276,7 @@ async def test_pages_go_on_where_the_last_one_ended_and_take_no_other_token(worl
 
 async def test_conditions_of_our_own_are_412_when_they_do_not_hold(world, http):
     await http.put(f"{CLAIM}/initiate-claim")
+    await world.clock.advance(1)
     await http.put(f"{CLAIM}/initiate-claim")
     stale = {"x-clickclaim-if-epoch": "1"}
     await world.press()
