@@ -206,28 +206,31 @@ class Rows:
         assert all(times == 1 for times in asked.values()), "a request was carried out twice"
 
     def _nothing_said_is_lost(self, said: Said) -> None:
-        for attempt_id, (invocation, device_id, account, epoch) in said.initiated.items():
-            attempt = self.attempts[attempt_id]
-            found = (attempt.invocation, attempt.device_id, attempt.account, attempt.epoch)
-            assert found == (invocation, device_id, account, epoch)
+        for attempt_id, begun in said.initiated.items():
+            found = self.attempts.get(attempt_id)
+            row = found and (found.invocation, found.device_id, found.account, found.epoch)
+            assert row == begun, f"initiate was answered {begun}, on record is {row}"
         for attempt_id, outcome in said.ended.items():
-            assert self.attempts[attempt_id].outcome == outcome
+            found = self.attempts.get(attempt_id)
+            assert getattr(found, "outcome", "") == outcome, f"{outcome} was told: {found}"
         for attempt_id in said.released:
-            assert self.attempts[attempt_id].released_ms is not None
+            found = self.attempts.get(attempt_id)
+            assert getattr(found, "released_ms", None), f"an unclaim was told: {found}"
         for event_id, disposition in said.clicks.items():
-            assert self.events[event_id].disposition == disposition
+            event = self.events.get(event_id)
+            assert getattr(event, "disposition", "") == disposition, f"{event_id} is lost: {event}"
         recorded = {
             (one.device_id, one.account, one.epoch)
             for one in self.attempts.values()
             if one.outcome == "CLAIMED"
         }
-        assert said.claimed <= recorded
+        assert said.claimed <= recorded, f"claims are lost: {said.claimed - recorded}"
 
     def _one_outcome(self, attempt: Attempt) -> None:
         marks = [mark.what for mark in attempt.timeline]
         endings = [what for what in marks if what in ENDINGS]
         assert len(endings) == (attempt.outcome is not None), marks
-        assert (attempt.ended_ms is not None) == (attempt.outcome is not None)
+        assert (attempt.ended_ms is not None) == (attempt.outcome is not None), attempt
         matched = [
             event
             for event in self.events.values()
@@ -236,9 +239,9 @@ class Rows:
         clicks = [mark.detail["eventId"] for mark in attempt.timeline if mark.what == "click"]
         assert [event.event_id for event in matched] == clicks, "a click counted twice, or not"
         if attempt.outcome == "CLAIMED":
-            assert marks[:3] == ["initiated", "click", "finalized"]
-            assert matched[0].device_id == attempt.device_id
-            assert matched[0].epoch == attempt.epoch
+            assert marks[:3] == ["initiated", "click", "finalized"], marks
+            pressed = (matched[0].device_id, matched[0].epoch)
+            assert pressed == (attempt.device_id, attempt.epoch), "claimed by another's click"
 
     def _record_is_state(self, device: Device) -> None:
         claim = device.claim
@@ -254,9 +257,9 @@ class Rows:
         }[claim.state]
         assert owned + open_now == current, "the record says another state than the device"
         if claim.state != "UNCLAIMED":
-            assert [one.attempt_id for one in current] == [claim.attempt_id]
-            assert [one.account for one in current] == [claim.owner]
-            assert [one.epoch for one in current] == [claim.epoch]
+            on_record = [(one.attempt_id, one.account, one.epoch) for one in current]
+            held = (claim.attempt_id, claim.owner, claim.epoch)
+            assert on_record == [held], f"the device is {held}, on record is {on_record}"
         presses = [one for one in self.events.values() if one.device_id == device.device_id]
-        assert device.clicks == len(presses)
-        assert claim.click_event_id is None or claim.click_event_id in self.events
+        assert device.clicks == len(presses), "a click was counted twice, or not"
+        assert claim.click_event_id in {None, *self.events}, "the click that counted is lost"
