@@ -74,9 +74,12 @@ async def test_unknown_device_is_404_where_initiate_registers_nothing():
 
 
 async def test_finalize_without_initiate_and_before_the_press_is_412(world, http):
+    check_refused(await http.put(f"{CLAIM}/finalize-claim"), 404, "ResourceNotFoundException")
+    await world.registry.add("default", [DEVICE])
     message = check_refused(
-        await http.put(f"{CLAIM}/finalize-claim"), 404, "ResourceNotFoundException"
+        await http.put(f"{CLAIM}/finalize-claim"), 412, "PreconditionFailedException"
     )
+    assert "Initiate the claim" in message
     await http.put(f"{CLAIM}/initiate-claim")
     message = check_refused(
         await http.put(f"{CLAIM}/finalize-claim"), 412, "PreconditionFailedException"
