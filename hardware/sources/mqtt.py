@@ -17,7 +17,7 @@ TIMEOUT_S: Final = 5.0
 
 # How exactly we know, after a kill, up to when everything had been heard. Two small messages each
 # time: some 0.05 % of a core.
-MARKER_EVERY_S: Final = 2.0
+MARKER_EVERY_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,8 @@ class MqttSource:
     A message that the broker held while we were away is marked ``queued``: it came before a
     marker that each new connection publishes to itself. ``heard_until_ms`` says up to when
     everything had been heard on the connection before; hand in what the property of that name
-    said last, also after a restart, or None when nothing is known. ``on_notice`` is told what a
+    said last, also after a restart, or None when nothing is known; ``on_marker`` is told whenever
+    it moved. ``on_notice`` is told what a
     person should know and no error says, such as a message that was too long. ``connect`` makes
     a connection; a simulation hands in one over its model of a broker.
     """
@@ -48,6 +49,7 @@ class MqttSource:
         now_ms: Callable[[], int],
         client_id: str | None = None,
         heard_until_ms: int | None = None,
+        on_marker: Callable[[], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
         timeout_s: float = TIMEOUT_S,
         marker_every_s: float = MARKER_EVERY_S,
@@ -57,6 +59,7 @@ class MqttSource:
         self._now_ms = now_ms
         self._client_id = client_id
         self._heard_until_ms = heard_until_ms
+        self._on_marker = on_marker
         self._on_notice = on_notice
         self._timeout_s = timeout_s
         self._marker_every_s = marker_every_s
@@ -127,6 +130,8 @@ class MqttSource:
 
     def _alive(self, published_ms: int) -> None:
         self._heard_until_ms = max(published_ms, self._heard_until_ms or 0)
+        if self._on_marker is not None:
+            self._on_marker()
 
     def _notice(self, sentence: str) -> None:
         _log.warning("%s", sentence)

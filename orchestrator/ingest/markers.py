@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 from typing import Any, Final, NoReturn, Protocol, runtime_checkable
 
@@ -9,14 +11,13 @@ import msgspec
 
 from hardware.source import Source
 from hardware.sources import open_source
+from orchestrator.domain.errors import ClickclaimError
 from orchestrator.ports import Clock, Store
 from orchestrator.units import PutMeta
 
-# How old a marker on disk may be when a claim is open. After a kill, a click that was queued at
-# the broker counts only for claims initiated before the marker.
-KEEP_EVERY_MS: Final = 1_000
-
 _BROKERS: Final = ("mqtt:", "mqtts:")
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -46,6 +47,7 @@ class Markers:
         self._store = store
         self._clock = clock
         self._kept: dict[str, Session] = {}
+        self._moved = asyncio.Event()
 
     async def open(self, spec: str, **options: Any) -> Source:
         """The source of this spec, not yet hearing; a broker's goes on with our session there."""
@@ -56,12 +58,15 @@ class Markers:
             session = await self._session(MqttSpec.parse(spec).shown)
             options["client_id"] = session.client_id
             options["heard_until_ms"] = session.heard_until_ms
+            options["on_marker"] = self._moved.set
         return open_source(spec, clock=self._clock, **options)
 
     async def keep(self, source: Source, *, always: bool = False) -> None:
         """Write the source's marker if it moved and somebody may ask for it.
 
-        Only an open claim asks, so that an idle service writes nothing; ``always`` when stopping.
+        After a kill, a click that was queued at the broker counts only for a claim that was
+        initiated before the marker. So only an open claim asks for it, and an idle service writes
+        nothing; ``always`` when stopping.
         """
         session = self._kept.get(source.spec)
         if session is None or not isinstance(source, Resuming):
@@ -73,11 +78,15 @@ class Markers:
             await self._put(source.spec, Session(session.client_id, until_ms))
 
     async def run(self, sources: list[Source]) -> NoReturn:
-        """Keep the markers of these sources until cancelled."""
+        """Keep the markers of these sources whenever one moves, until cancelled."""
         while True:
-            await self._clock.sleep_until(self._clock.now_ms() + KEEP_EVERY_MS)
+            await self._moved.wait()
+            self._moved.clear()
             for source in sources:
-                await self.keep(source)
+                try:
+                    await self.keep(source)
+                except ClickclaimError as error:  # the next marker comes in a second
+                    _log.debug("the marker of %s was not kept: %s", source.spec, error)
 
     async def _session(self, spec: str) -> Session:
         text = await self._store.meta(_name(spec))

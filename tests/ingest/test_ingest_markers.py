@@ -9,7 +9,7 @@ import pytest
 
 from hardware.source import SourceSpecError
 from orchestrator.clocks import VirtualClock
-from orchestrator.ingest.markers import KEEP_EVERY_MS, Markers
+from orchestrator.ingest.markers import Markers
 from orchestrator.stores.memory import MemoryStore
 from tests.ingest.world import MINE, World
 
@@ -68,17 +68,24 @@ async def test_a_marker_survives_a_restart():
 async def test_a_marker_is_written_while_a_claim_is_open_and_only_then():
     world = World(CountingStore(), VirtualClock())
     markers = Markers(world.store, world.clock)
-    source = Resumed((await markers.open(SPEC)).spec)
+    source = await markers.open(SPEC)
     running = asyncio.create_task(markers.run([source]))
+
+    async def move(published_ms):
+        source._alive(published_ms)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
     written = world.store.units
-    for moved_ms in range(1, 4):
-        source.heard_until_ms = moved_ms
-        await world.clock.advance(KEEP_EVERY_MS)
+    await move(1)
+    await move(2)
     assert world.store.units == written
     await world.service.initiate(MINE, "B1")
     written = world.store.units
-    await world.clock.advance(5 * KEEP_EVERY_MS)
-    assert world.store.units == written + 1  # once: it did not move again
+    await move(3)
+    assert world.store.units == written + 1
+    await move(2)  # it does not go back
+    assert world.store.units == written + 1
     assert '"heardUntilMs":3' in await world.store.meta(f"session {source.spec}")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
