@@ -60,7 +60,9 @@ async def reach(
         if window_s is not None:
             bounded = max(CLAIM_WINDOW_MIN_S, min(CLAIM_WINDOW_MAX_S, window_s))
             settings = replace(settings, claim_window_s=bounded)
-        async with open_service(settings, data) as opened:
+        # Listening, though to nothing of its own: contacts that only say closed or open are timed
+        # there, whoever hears them.
+        async with open_service(settings, data) as opened, opened.listening(()):
             caller = opened.access.trusted(access_key) if access_key else opened.access.anonymous()
             yield Reached(opened.api(caller), opened.clock, caller.namespace, embedded=True)
         return

@@ -1,0 +1,45 @@
+"""The service of a command's own does all that a running one does, timing of contacts included."""
+
+import asyncio
+from pathlib import Path
+
+from hardware.click import RawFrame
+from orchestrator.domain.ids import DEFAULT_NAMESPACE
+from orchestrator.flow import WindowOpened, claim_device
+from orchestrator.runtime.folder import open_desk
+from orchestrator.runtime.reach import EMBEDDED, reach
+
+ADDRESS = "C4:00:00:00:00:01"
+
+
+def level(now_ms: int, *, closed: bool) -> RawFrame:
+    """What a Nordic LED Button Service notifies."""
+    return RawFrame(
+        transport="ble-notify",
+        source="ble:",
+        heard_ms=now_ms,
+        payload=b"\x01" if closed else b"\x00",
+        address=ADDRESS,
+        channel="00001524-1212-efde-1523-785feabcd123",
+        direct=True,
+    )
+
+
+async def test_a_contact_that_the_host_times_makes_a_claim(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, create=True) as desk:
+        await desk.registry.add(DEFAULT_NAMESPACE, ["BUTTON"])
+        await desk.registry.alias(DEFAULT_NAMESPACE, ADDRESS, "BUTTON")
+    async with reach(EMBEDDED, data=tmp_path) as reached, asyncio.TaskGroup() as group:
+
+        async def press() -> None:
+            await reached.api.send_frames([level(reached.clock.now_ms(), closed=True)])
+            await reached.api.send_frames([level(reached.clock.now_ms(), closed=False)])
+
+        def told(progress: object) -> None:
+            if isinstance(progress, WindowOpened):
+                group.create_task(press(), name="press")
+
+        attempt = await claim_device(
+            reached.api, "BUTTON", claim_id="c1", clock=reached.clock, on_progress=told
+        )
+    assert attempt.outcome == "CLAIMED"
