@@ -24,3 +24,13 @@ def changed(row: T, **changes: Any) -> T:
     new = object.__new__(type(row))
     new.__dict__.update(row.__dict__, **changes)
     return new
+
+
+def made(row_type: type[T], /, **fields: Any) -> T:
+    """A row of this type from all of its fields; nothing is checked, nothing has a default.
+
+    For rows that are read back: a claim reads five, and ``__init__`` costs three times as much.
+    """
+    new = object.__new__(row_type)
+    new.__dict__.update(fields)
+    return new

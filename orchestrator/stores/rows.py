@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from orchestrator.domain.attempts import Attempt, Mark
+from orchestrator.domain.changes import made
 from orchestrator.domain.devices import Claim, Device, Initiates
 from orchestrator.domain.events import DeviceEvent, Evidence, UnknownDevice
 
@@ -126,13 +127,15 @@ def to_device(row: Row) -> Device:
         initiates,
         repeats,
     ) = row
-    return Device(
+    return made(
+        Device,
         namespace=namespace,
         device_id=device_id,
         version=version,
         kind=kind,
         registered_ms=registered_ms,
-        claim=Claim(
+        claim=made(
+            Claim,
             state=state,
             owner=owner,
             epoch=epoch,
@@ -223,7 +226,8 @@ def to_attempt(row: Row) -> Attempt:
         _marks,
         timeline,
     ) = row
-    return Attempt(
+    return made(
+        Attempt,
         attempt_id=attempt_id,
         namespace=namespace,
         device_id=device_id,
