@@ -18,6 +18,8 @@ _HOST: Final = "127.0.0.1"
 _LISTENER: Final = "default"
 _ANONYMOUS: Final = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 
+_log = logging.getLogger(__name__)
+
 
 class BrokerPortError(Exception):
     """The embedded broker cannot listen on the port it was given."""
@@ -93,8 +95,8 @@ class EmbeddedBroker:
                 await self._broker.external_connected(
                     StreamReaderAdapter(reader), StreamWriterAdapter(writer), _LISTENER
                 )
-        except OSError:  # amqtt lets a reset of the connection through here and there
-            pass
+        except Exception:  # noqa: BLE001 - what one client sends must harm no other
+            _log.debug("a client of the embedded broker was dropped", exc_info=True)
         finally:
             writer.close()
             with contextlib.suppress(OSError):
