@@ -9,16 +9,13 @@ from typing import Final
 
 from orchestrator.domain.errors import StoreError, StoreFullError, StoreUnreadableError
 
-# A statement that a caller's values broke (a number beyond 64 bits, text that is not Unicode, a
-# missing value). The transaction is whole: only the unit that brought them fails.
-UNIT_FAULTS: Final = (
+# Broken by the values of one statement (a number beyond 64 bits, text that is not Unicode, a
+# missing value): the transaction is whole.
+_OF_A_STATEMENT: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
-    TypeError,
-    ValueError,
-    OverflowError,
 )
 
 _NOT_WRITABLE: Final = {
@@ -29,6 +26,11 @@ _NOT_WRITABLE: Final = {
 _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # All codes of one kind share the lowest byte (sqlite.org, "Result and Error Codes").
 _KIND_MASK: Final = 0xFF
+
+
+def is_of_the_database(error: Exception) -> bool:
+    """Whether all who share the transaction are hit, and not only the unit at work."""
+    return isinstance(error, sqlite3.Error) and not isinstance(error, _OF_A_STATEMENT)
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -16,7 +16,7 @@ from concurrent.futures import Executor
 from typing import Final, NamedTuple, TypeVar
 
 from orchestrator.stores.cache import RowCache
-from orchestrator.stores.faults import UNIT_FAULTS, is_busy, store_error
+from orchestrator.stores.faults import is_busy, is_of_the_database, store_error
 from orchestrator.stores.files import BUSY_S, Database, set_busy_wait
 from orchestrator.stores.rows import Key, Row
 from orchestrator.stores.statements import Cursor, apply, reads_whole_tables
@@ -114,9 +114,11 @@ class GroupCommit:
             self._cache.commit_landed(changes)
         except sqlite3.Error as error:
             self._undo()
-            self._cache.commit_failed()
             # One error each: an exception raised in many tasks would gather all their tracebacks.
             return [store_error(error, self._path) for _unit in group]
+        except Exception as error:  # noqa: BLE001 - whatever it is, they all wait to hear of it
+            self._undo()
+            return [error for _unit in group]
         return outcomes
 
     async def _begin(self) -> None:
@@ -153,7 +155,9 @@ class GroupCommit:
                             return None
                         outcome = Conflict(op)
                         break
-            except UNIT_FAULTS:
+            except Exception as error:
+                if is_of_the_database(error):
+                    raise
                 return None
             outcomes.append(outcome)
         return outcomes
@@ -178,7 +182,9 @@ class GroupCommit:
             failed = next((op for op in ops if not apply(cursor, op)), None)
             if failed is not None:
                 outcome = Conflict(failed)
-        except UNIT_FAULTS as error:
+        except Exception as error:
+            if is_of_the_database(error):
+                raise
             outcome = error
         if outcome is not _COMMITTED:
             cursor.execute("ROLLBACK TO unit")
@@ -190,6 +196,7 @@ class GroupCommit:
 
     def _undo(self) -> None:
         """Leave the transaction, unless SQLite has left it already, as it does on a full disk."""
+        self._cache.commit_failed()
         if self._connection.in_transaction:
             # Where this fails too, the next BEGIN says so to those who come then.
             with contextlib.suppress(sqlite3.Error):

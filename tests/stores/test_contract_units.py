@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from orchestrator.domain.attempts import ended, with_mark
-from orchestrator.domain.devices import Claim
+from orchestrator.domain.devices import Claim, Device
 from orchestrator.domain.errors import StoreError
 from orchestrator.ports import Store
 from orchestrator.units import (
@@ -107,14 +108,17 @@ async def test_a_cancelled_waiter_does_not_undo_its_unit(store: Store):
 
 async def test_values_that_cannot_be_stored_fail_their_own_unit_only(store: Store):
     not_json = device("D1", tags={"what": object()})
+    not_a_device = cast("Device", None)
     results = await asyncio.gather(
         store.unit([PutMeta("before", "1")]),
         store.unit([PutMeta("lost", "1"), AddDevice(not_json)]),
+        store.unit([PutMeta("lost", "1"), AddDevice(not_a_device)]),
         store.unit([PutMeta("after", "1")]),
         return_exceptions=True,
     )
-    assert results[0] == results[2] == Committed()
+    assert results[0] == results[3] == Committed()
     assert isinstance(results[1], TypeError)
+    assert isinstance(results[2], AttributeError)
     metas = [await store.meta(name) for name in ("before", "lost", "after")]
     assert metas == ["1", None, "1"]
 

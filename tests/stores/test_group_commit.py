@@ -235,6 +235,19 @@ class FailingExecutor(InlineExecutor):
         return super().submit(fail)
 
 
+async def test_an_executor_that_takes_nothing_leaves_nobody_waiting(folder: Path):
+    executor = FailingExecutor()
+    store = await SqliteStore.open(folder, executor=executor)
+    executor.error = RuntimeError("cannot schedule new futures after shutdown")
+    units = [store.unit([PutMeta("m", "1")]), store.unit([PutMeta("n", "1")])]
+    results = await asyncio.gather(*units, return_exceptions=True)
+    assert [type(result) for result in results] == [RuntimeError, RuntimeError]
+    executor.error = None
+    assert await store.meta("m") is None
+    assert await store.unit([PutMeta("m", "2")]) == Committed()
+    await store.close()
+
+
 async def test_a_failed_commit_fails_every_unit_of_its_group(folder: Path):
     executor = FailingExecutor()
     store = await SqliteStore.open(folder, executor=executor)
