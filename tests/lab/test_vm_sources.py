@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from buttonlab import frames, radio
+from buttonlab import frames, radio, usb
 from buttonlab.guest import Command
 from buttonlab.machine import Machine
 from buttonlab.radio import Air, BthomeButton, LbsButton
-from buttonlab.usb import UsbButton
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(180)]
 
@@ -97,14 +96,13 @@ async def test_an_adapter_may_come_late_and_be_pulled(bench: Machine, hear: Hear
 async def test_a_usb_button_is_found_by_its_serial_number_wherever_it_is_plugged(
     bench: Machine, hear: Hear
 ) -> None:
-    button = UsbButton(bench, "BTN-0001")
     hearing = await hear("serial:usb=0403:6001:BTN-0001")
     await hearing.line("OPENING COOLING")
-    for counter, port in enumerate(("1", "3"), start=1):
-        await button.plug(port)
-        await hearing.line("OPENING READING")
-        await button.send(frames.sentence("BTN-0001", 5, counter))
-        assert (await hearing.line("CLICK")).startswith("CLICK BTN-0001 SINGLE native")
-        await button.unplug()
-        assert "unplugged" in await hearing.line("READING COOLING")
-    await button.close()
+    async with usb.in_hand(bench, "BTN-0001") as button:
+        for counter, port in enumerate(("1", "3"), start=1):
+            await button.plug(port)
+            await hearing.line("OPENING READING")
+            await button.send(frames.sentence("BTN-0001", 5, counter))
+            assert (await hearing.line("CLICK")).startswith("CLICK BTN-0001 SINGLE native")
+            await button.unplug()
+            assert "unplugged" in await hearing.line("READING COOLING")

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from buttonlab import usb
 from buttonlab.machine import Machine
 from buttonlab.radio import LBS_BUTTON, Air, BthomeButton, LbsButton
-from buttonlab.usb import UsbButton
 
 # Each resumes a guest whose processor is emulated; on a busy machine that takes its time.
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(180)]
@@ -65,18 +65,17 @@ async def test_a_peripheral_notifies_is_lost_and_found_again(bench: Machine, air
 
 
 async def test_usb_keeps_its_serial_number_through_a_replug(bench: Machine) -> None:
-    button = UsbButton(bench, "BTN-0001")
     reader = await bench.guest.python(PROGRAMS / "read_port.py", "BTN-0001")
-    for port in ("1", "2"):
-        await button.plug(port)
-        line = await reader.line("PLUGGED")
-        assert line == f"PLUGGED /dev/ttyUSB0 0403:6001 at 1-{port}"
-        await reader.line("OPEN")
-        await button.send(b"hello from %s\r\n" % port.encode())
-        assert await reader.line("LINE") == f"LINE hello from {port}"
-        await button.unplug()
-        assert await reader.line("UNPLUGGED") == "UNPLUGGED SerialException"
-    await button.close()
+    async with usb.in_hand(bench, "BTN-0001") as button:
+        for port in ("1", "2"):
+            await button.plug(port)
+            line = await reader.line("PLUGGED")
+            assert line == f"PLUGGED /dev/ttyUSB0 0403:6001 at 1-{port}"
+            await reader.line("OPEN")
+            await button.send(b"hello from %s\r\n" % port.encode())
+            assert await reader.line("LINE") == f"LINE hello from {port}"
+            await button.unplug()
+            assert await reader.line("UNPLUGGED") == "UNPLUGGED SerialException"
 
 
 # The adapter is powered up some time after the daemon has started.

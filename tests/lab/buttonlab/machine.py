@@ -46,9 +46,10 @@ class Machine:
         """The other end of the guest's second serial port, where a Bluetooth controller sits."""
         return self.folder / "radio"
 
-    def usb_socket(self, number: int) -> Path:
-        """The other end of one of the two USB serial adapters that can be plugged in."""
-        return self.folder / f"usb{number}"
+    @property
+    def usb_socket(self) -> Path:
+        """The other end of the USB serial adapter that can be plugged in."""
+        return self.folder / "usb"
 
     @property
     def console(self) -> str:
@@ -159,8 +160,7 @@ def _devices(image: Image, folder: Path) -> list[str]:
             f"file,id=console,path={folder}/console",
             f"socket,id=radio,path={folder}/radio,{listens}",
             f"socket,id=agent,path={folder}/agent,{listens}",
-            f"socket,id=usb0,path={folder}/usb0,{listens}",
-            f"socket,id=usb1,path={folder}/usb1,{listens}",
+            f"socket,id=usb,path={folder}/usb,{listens}",
         ],
         "-serial": ["chardev:console", "chardev:radio"],
         "-device": [

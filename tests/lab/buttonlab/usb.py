@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from .machine import Machine
 
@@ -13,31 +16,23 @@ class UsbButton:
     The guest's kernel enumerates it for real; ``send`` is what the board writes.
     """
 
-    def __init__(self, machine: Machine, serial_number: str, number: int = 0) -> None:
+    def __init__(self, machine: Machine, serial_number: str, writer: asyncio.StreamWriter) -> None:
         self._machine = machine
         self._serial_number = serial_number
-        self._chardev = f"usb{number}"
-        self._socket = machine.usb_socket(number)
-        self._writer: asyncio.StreamWriter | None = None
+        self._writer = writer
         self._plugs = 0
-        self._id = ""
 
-    async def plug(self, port: str | None = None) -> None:
-        """Plug it in; ``port`` names one of the controller's sockets (``1`` to ``4``)."""
-        if self._writer is None:
-            # QEMU attaches the device only when somebody holds its other end.
-            _, self._writer = await asyncio.open_unix_connection(str(self._socket))
+    async def plug(self, port: str) -> None:
+        """Plug it into one of the controller's sockets, ``1`` to ``4``."""
         self._plugs += 1
-        self._id = f"{self._chardev}-{self._plugs}"
-        where = {} if port is None else {"port": port}
         await self._machine.qmp.execute(
             "device_add",
             driver="usb-serial",
             id=self._id,
             bus="xhci.0",
-            chardev=self._chardev,
+            port=port,
+            chardev="usb",
             serial=self._serial_number,
-            **where,
         )
 
     async def unplug(self) -> None:
@@ -47,11 +42,22 @@ class UsbButton:
 
     async def send(self, line: bytes) -> None:
         """Write bytes as the board does."""
-        assert self._writer is not None, "not plugged in yet"
         self._writer.write(line)
         await self._writer.drain()
 
-    async def close(self) -> None:
-        """Let go of its other end."""
-        if self._writer is not None:
-            self._writer.close()
+    @property
+    def _id(self) -> str:
+        return f"button-{self._plugs}"
+
+
+@asynccontextmanager
+async def in_hand(machine: Machine, serial_number: str) -> AsyncIterator[UsbButton]:
+    """A button that is not plugged in yet."""
+    # QEMU attaches the device only while somebody holds its other end.
+    _, writer = await asyncio.open_unix_connection(str(machine.usb_socket))
+    try:
+        yield UsbButton(machine, serial_number, writer)
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
