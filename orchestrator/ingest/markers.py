@@ -49,15 +49,15 @@ class Markers:
         self._kept: dict[str, Session] = {}
         self._moved = asyncio.Event()
 
-    async def open(self, spec: str, **options: Any) -> Source:
+    async def open(self, spec: str, *, session: bool = True, **options: Any) -> Source:
         """The source of this spec, not yet hearing; a broker's goes on with our session there."""
-        if spec.startswith(_BROKERS):
+        if session and spec.startswith(_BROKERS):
             # Loads the driver, which a spec string of this kind asks for.
             from hardware.sources.mqtt_spec import MqttSpec  # noqa: PLC0415
 
-            session = await self._session(MqttSpec.parse(spec).shown)
-            options["client_id"] = session.client_id
-            options["heard_until_ms"] = session.heard_until_ms
+            kept = await self._session(MqttSpec.parse(spec).shown)
+            options["client_id"] = kept.client_id
+            options["heard_until_ms"] = kept.heard_until_ms
             options["on_marker"] = self._moved.set
         return open_source(spec, clock=self._clock, **options)
 

@@ -73,12 +73,13 @@ class Ingest:
         self.supervisors: list[Supervisor] = []
         """One for each source of ``run``, in its order."""
 
-    async def open(self, spec: str, **options: Any) -> Source:
-        """The source a spec string names, not yet hearing; brokers know us again by our session.
+    async def open(self, spec: str, *, session: bool = True, **options: Any) -> Source:
+        """The source a spec string names, not yet hearing; hand it to ``run``.
 
-        Raises SourceSpecError. Hand it to ``run``.
+        A broker knows us again by our session, unless ``session`` is False: then it keeps nothing
+        for us while we are away. Raises SourceSpecError.
         """
-        return await self._markers.open(spec, **options)
+        return await self._markers.open(spec, session=session, **options)
 
     async def run(self, sources: Sequence[Source], *, on_state: OnState | None = None) -> None:
         """Hear until every source has ended; without any, until cancelled.

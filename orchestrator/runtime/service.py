@@ -57,7 +57,7 @@ class Service:
         on_state: Callable[[StateChange], None] | None = None,
     ) -> AsyncIterator[None]:
         """Hear these sources; ``ingest.wait_reading`` tells when they all do."""
-        async with _beside(self.ingest.run(sources, on_state=on_state), "ingest"):
+        async with beside(self.ingest.run(sources, on_state=on_state), "ingest"):
             yield
 
 
@@ -79,7 +79,7 @@ async def open_service(
         claims = ClaimService(store, clock, settings, hub)
         async with contextlib.AsyncExitStack() as stack:
             for work, name in _timers(claims):
-                await stack.enter_async_context(_beside(work, name))
+                await stack.enter_async_context(beside(work, name))
             yield Service(
                 settings=settings,
                 store=store,
@@ -118,7 +118,7 @@ async def _purge(claims: ClaimService) -> None:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, Any], name: str) -> AsyncIterator[None]:
+async def beside(work: Coroutine[Any, Any, Any], name: str) -> AsyncIterator[None]:
     """Run ``work`` beside the body; should it fail, the body is cancelled and its error raised."""
     body = asyncio.current_task()
     task = asyncio.create_task(work, name=name)

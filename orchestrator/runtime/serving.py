@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator.runtime.service import Service, open_service
+from orchestrator.runtime.service import Service, beside, open_service
 from orchestrator.settings import Profile, Settings
 
 # A broker on the same machine answers at once; one far away or busy within seconds. Whoever starts
@@ -107,8 +107,13 @@ async def serving(
         mqtt = broker.url
         if broker.embedded_port is not None:
             mqtt = await _start_broker(stack, settings, broker.embedded_port)
-        specs = [*([mqtt] if mqtt else []), *sources]
-        heard = [await service.ingest.open(spec) for spec in specs]
+        heard = [await service.ingest.open(spec) for spec in sources]
+        if mqtt:
+            # The embedded broker keeps no session, so there is none to go on with.
+            kept = broker.embedded_port is None
+            heard.insert(0, await service.ingest.open(mqtt, session=kept))
+        if settings.callback_hosts:
+            await stack.enter_async_context(_posting(service))
         app = ApiApp(
             service.claims,
             service.access,
@@ -140,6 +145,20 @@ async def _start_broker(stack: AsyncExitStack, settings: Settings, port: int) ->
     stack.push_async_callback(embedded.stop)
     bound = await embedded.start(port)
     return f"mqtt://127.0.0.1:{bound}/"
+
+
+@asynccontextmanager
+async def _posting(service: Service) -> AsyncIterator[None]:
+    """Callbacks to owners, within a second of their click."""
+    from orchestrator.callbacks import (  # noqa: PLC0415 - loads the HTTP client
+        CallbackPoster,
+        callback_client,
+    )
+
+    async with callback_client() as client:
+        poster = CallbackPoster(service.store, service.clock, service.settings, client)
+        async with beside(poster.run(), "callbacks"):
+            yield
 
 
 def _situations(service: Service) -> list[Mapping[str, Any]]:
