@@ -145,6 +145,11 @@ ADDITIONS: Final[tuple[Operation, ...]] = (
                 doc="The frames, oldest first.",
                 required=True,
             ),
+            _ms(
+                "sentMs",
+                "The station's own clock when it sent this. The frames' times are moved by the"
+                " difference to the service's clock, so that only that one decides.",
+            ),
         ),
         output=(
             Member(

@@ -137,7 +137,8 @@ class ApiApp:
         if name == "SendFrames":
             if self._frames is None:
                 raise InvalidRequestError("This service takes no frames: it has no ingest.")
-            return await send_frames(self._frames, caller, values)
+            now_ms = self._service.clock.now_ms()
+            return await send_frames(self._frames, caller, values, now_ms=now_ms)
         return FactStream(
             hub=self._hub,
             caller=caller,

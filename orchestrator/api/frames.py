@@ -16,9 +16,13 @@ from orchestrator.ports import FrameReceipt
 ReceiveFrames = Callable[[Caller, list[RawFrame]], Awaitable[list[FrameReceipt]]]
 
 
-async def send_frames(receive: ReceiveFrames, caller: Caller, values: Values) -> Answer:
-    """Hand the frames over; what the receipts say is durable."""
-    receipts = await receive(caller, [_frame(given) for given in values["frames"]])
+async def send_frames(
+    receive: ReceiveFrames, caller: Caller, values: Values, *, now_ms: int
+) -> Answer:
+    """Hand the frames over, their times told by our clock; what the receipts say is durable."""
+    sent_ms = values["sentMs"]
+    behind_ms = 0 if sent_ms is None else now_ms - sent_ms
+    receipts = await receive(caller, [_frame(given, behind_ms) for given in values["frames"]])
     return json_answer(
         {
             "receipts": [
@@ -33,11 +37,12 @@ async def send_frames(receive: ReceiveFrames, caller: Caller, values: Values) ->
     )
 
 
-def _frame(given: Any) -> RawFrame:
+def _frame(given: Any, behind_ms: int) -> RawFrame:
+    before_ms = given.lastHeardBeforeMs
     return RawFrame(
         transport=given.transport,
         source=given.source,
-        heard_ms=given.heardMs,
+        heard_ms=max(0, given.heardMs + behind_ms),
         payload=_bytes(given.payload),
         address=given.address,
         channel=given.channel,
@@ -49,7 +54,7 @@ def _frame(given: Any) -> RawFrame:
         ),
         retained=bool(given.retained),
         queued=bool(given.queued),
-        last_heard_before_ms=given.lastHeardBeforeMs,
+        last_heard_before_ms=None if before_ms is None else max(0, before_ms + behind_ms),
         direct=bool(given.direct),
         link_lost=bool(given.linkLost),
         simulated=bool(given.simulated),

@@ -15,7 +15,7 @@ from orchestrator.claims.views import attempt_from_json
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.errors import UnknownDeviceError
 from orchestrator.domain.ids import parse_device_id
-from orchestrator.ports import Fact, FrameReceipt, Initiated, ServiceAwayError
+from orchestrator.ports import Clock, Fact, FrameReceipt, Initiated, ServiceAwayError
 from orchestrator.remote.facts import fact_in, server_events
 from orchestrator.remote.frames import MOST_BODY_BYTES, MOST_FRAMES, frame_json
 from orchestrator.remote.link import Link, Retry, object_in, segment
@@ -33,7 +33,8 @@ class RemoteClaims:
     """The claim service at ``base_url``, with the rights of one access key.
 
     Without credentials requests go out unsigned, which profiles ``dev`` and ``demo`` take.
-    ``transport`` is what carries requests; a test hands one in that needs no port.
+    ``transport`` is what carries requests; a test hands one in that needs no port. ``clock`` is
+    the one by which frames were heard: the service is told what it says, and needs not trust it.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class RemoteClaims:
         *,
         credentials: Credentials | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
         retry: Retry | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._clock = clock
         self._link = Link(
             base_url,
             credentials=credentials,
@@ -172,7 +175,10 @@ class RemoteClaims:
         """
         receipts: list[FrameReceipt] = []
         for batch in _batches([frame_json(frame) for frame in frames]):
-            answer = await self._link.json("POST", "/v1/frames", body={"frames": batch})
+            body: dict[str, Any] = {"frames": batch}
+            if self._clock is not None:
+                body["sentMs"] = self._clock.now_ms()
+            answer = await self._link.json("POST", "/v1/frames", body=body)
             receipts.extend(
                 FrameReceipt(
                     disposition=receipt["disposition"],

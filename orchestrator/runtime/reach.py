@@ -75,8 +75,9 @@ async def reach(
         region = next(filter(None, map(os.environ.get, _REGION_VARIABLES)), None)
         named = {} if region is None else {"region": region}
         credentials = Credentials(access_key=access_key, secret=secret, **named)
-    async with RemoteClaims(service, credentials=credentials) as api:
-        yield Reached(api, WallClock(), DEFAULT_NAMESPACE, embedded=False)
+    clock = WallClock()
+    async with RemoteClaims(service, credentials=credentials, clock=clock) as api:
+        yield Reached(api, clock, DEFAULT_NAMESPACE, embedded=False)
 
 
 def _check_url(service: str) -> None:

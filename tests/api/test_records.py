@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from hardware.click import RawFrame
 from tests.api.test_situations import check_refused
 from tests.api.world import DEVICE, World
@@ -138,6 +140,24 @@ async def test_frames_arrive_as_they_were_heard_under_their_stations_account(wor
         direct=True,
     )
     assert second.payload == b""
+
+
+@pytest.mark.parametrize("ahead_ms", [-2_000_000_000_000, -7_200_000, 0, 5_000, 3_600_000])
+async def test_a_stations_clock_may_be_anything_as_long_as_it_says_so(world, http, ahead_ms):
+    """Heard 30 s before it was sent, by a clock that is off: 30 s ago by ours."""
+    sent_ms = max(40_000, world.clock.now_ms() + ahead_ms)
+    frame = {
+        "transport": "serial",
+        "source": "serial:/dev/ttyACM0",
+        "heardMs": sent_ms - 30_000,
+        "payload": "",
+        "queued": True,
+        "lastHeardBeforeMs": sent_ms - 40_000,
+    }
+    await http.post("/v1/frames", json={"frames": [frame], "sentMs": sent_ms})
+    ((_, heard),) = world.frames
+    assert heard.heard_ms == world.clock.now_ms() - 30_000
+    assert heard.last_heard_before_ms == world.clock.now_ms() - 40_000
 
 
 async def test_frames_that_are_none_are_400_and_none_of_them_is_taken(world, http):
