@@ -1,0 +1,29 @@
+"""Print the budget table: `scripts/bench [FILE...]`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from benchmarks.table import Row, machine, markdown
+
+# Each has rows(): a list of (what, budget, figure).
+FILES = ("in_process", "service", "fleet", "virtual_time")
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or FILES
+    for name in wanted:
+        if name not in FILES:
+            raise SystemExit(f"no benchmark {name!r}; there are: {', '.join(FILES)}")
+    measured: list[Row] = []
+    for name in wanted:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        module = importlib.import_module(f"benchmarks.{name}")
+        measured += [Row(*row) for row in module.rows()]
+    print(markdown(measured))
+    print(f"\nMeasured by `scripts/bench` on {machine()}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""One row of the budget table, and the table as Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """What was measured, what it should be, what it was."""
+
+    what: str
+    budget: str
+    figure: str
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| what | budget | measured |", "|---|---|---|"]
+    lines += [f"| {row.what} | {row.budget} | {row.figure} |" for row in rows]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """The machine in one line: what a figure means nothing without."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()},"
+        f" Python {platform.python_version()}"
+    )
