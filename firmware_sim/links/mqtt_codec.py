@@ -15,7 +15,7 @@ _MAX_ANSWER_BYTES = 4
 MAX_PACKET_ID = 0xFFFF
 
 _CONNACK, _PUBACK, _PINGRESP = 0x20, 0x40, 0xD0
-_CONNECT, _PUBLISH_QOS_1, _RETAIN, _DISCONNECT = 0x10, 0x32, 0x01, 0xE0
+_CONNECT, _PUBLISH_QOS_1, _RETAIN, _DISCONNECT, _PINGREQ = 0x10, 0x32, 0x01, 0xE0, 0xC0
 
 # Table 3.1 of the standard.
 _REFUSED = {
@@ -27,8 +27,10 @@ _REFUSED = {
 }
 
 
-def connect_packet(client_id: str, username: str | None, password: str | None) -> bytes:
-    """CONNECT with a clean session and no keep-alive: a button may be silent for days."""
+def connect_packet(
+    client_id: str, username: str | None, password: str | None, *, keep_alive_s: int = 0
+) -> bytes:
+    """CONNECT with a clean session. Without a keep-alive a button may be silent for days."""
     flags = 0x02
     payload = _text(client_id)
     if username is not None:
@@ -37,7 +39,7 @@ def connect_packet(client_id: str, username: str | None, password: str | None) -
         if password is not None:
             flags |= 0x40
             payload += _text(password)
-    head = _text("MQTT") + bytes([4, flags]) + struct.pack(">H", 0)
+    head = _text("MQTT") + bytes([4, flags]) + struct.pack(">H", keep_alive_s)
     return bytes([_CONNECT]) + _length(len(head) + len(payload)) + head + payload
 
 
@@ -52,8 +54,15 @@ def disconnect_packet() -> bytes:
     return bytes([_DISCONNECT, 0])
 
 
+def ping_packet() -> bytes:
+    """PINGREQ: we are still here, and are you?"""
+    return bytes([_PINGREQ, 0])
+
+
 class Answers:
     """Bytes from the broker -> whether it let us in, and what it acknowledged."""
+
+    __slots__ = ("_held", "_link", "connected")
 
     def __init__(self, link: str) -> None:
         self.connected = False
