@@ -25,7 +25,13 @@ UNUSABLE: Final = 4
 CANCELLED: Final = 130
 
 # Named and not imported: the adapters that raise them are loaded only by those who use them.
-_UNUSABLE: Final = ("AccessRefusedError", "BindError", "ModelFolderError", "StrangeAnswerError")
+_UNUSABLE: Final = (
+    "AccessRefusedError",
+    "BindError",
+    "BrokerPortError",
+    "ModelFolderError",
+    "StrangeAnswerError",
+)
 
 _TRACEBACK: Final = "CLICKCLAIM_TRACEBACK"
 
@@ -143,6 +149,8 @@ def _explain(error: BaseException) -> tuple[str, str, int]:
     from orchestrator.domain.errors import ClickclaimError, InvalidRequestError, StoreError
     from orchestrator.ports import ServiceAwayError
 
+    if type(error).__name__ in _UNUSABLE:
+        return str(error), "", UNUSABLE
     match error:
         case CommandError():
             return str(error), error.hint, error.code
@@ -153,7 +161,7 @@ def _explain(error: BaseException) -> tuple[str, str, int]:
         case InvalidRequestError():
             return str(error), "", USAGE
         case ClickclaimError() | CaptureError():
-            return str(error), "", UNUSABLE if type(error).__name__ in _UNUSABLE else FAILED
+            return str(error), "", FAILED
     kind = type(error).__name__
     hint = f"to see where, set {_TRACEBACK}=1 and type it again; please report it"
     return f"clickclaim itself failed: {kind}: {error}", hint, FAILED

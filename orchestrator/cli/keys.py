@@ -96,7 +96,10 @@ def revoke(
     access_key: Annotated[str, typer.Argument(metavar="KEY", help="Access key id.")],
     data: Data = None,
 ) -> None:
-    """Let a key open nothing any more; what its account owns stays its own."""
+    """Let a key open nothing any more.
+
+    What its account owns stays its own.
+    """
 
     async def work() -> AccessKey:
         async with open_desk(folder_of(data)) as desk:

@@ -119,8 +119,12 @@ async def _serve(
     *,
     as_json: bool,
 ) -> None:
+    from orchestrator.clocks import WallClock
     from orchestrator.runtime.serving import serving, until_stopped
+    from orchestrator.runtime.sources import open_ear
 
+    for spec in specs:
+        open_ear(spec, clock=WallClock())  # a wrong spec is told before anything starts
     async with serving(settings, folder, http=address, broker=broker, sources=specs) as running:
         if as_json:
             print_json({"ready": True, "http": running.http, "mqtt": running.mqtt})

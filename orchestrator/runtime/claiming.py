@@ -57,7 +57,13 @@ class Claiming:
             )
             for spec in self.specs
         ]
-        ears = self._ears(sources, lambda _frame, _receipt: None)
+        # What was recorded is played into the window; before it, it would not count.
+        played = [one for one in sources if one.spec.startswith("replay:")]
+        live = [one for one in sources if one not in played]
+        for recording in played:
+            await recording.open()  # a file that is none is told before a window opens
+            await recording.close()
+        ears = self._ears(live, _nobody)
         opened = asyncio.Event()
         fingers = [one for one in sources if isinstance(one, SimulatedSource)]
 
@@ -76,7 +82,9 @@ class Claiming:
             patience_ms=self.patience_ms,
             on_progress=told,
         )
-        return await self._beside(ears, flow, *(self._press(one, opened) for one in fingers))
+        later = [self._press(one, opened) for one in fingers]
+        later.append(self._play(self._ears(played, _nobody), opened))
+        return await self._beside(ears, flow, *later)
 
     async def claim_any(self) -> Attempt:
         """Claim the device that is pressed twice. Raises NothingPressedError."""
@@ -133,6 +141,10 @@ class Claiming:
             on_service=self.on_service,
         )
 
+    async def _play(self, ears: Ears, opened: asyncio.Event) -> None:
+        await opened.wait()
+        await ears.run()
+
     async def _press(self, finger: SimulatedSource, opened: asyncio.Event) -> None:
         await opened.wait()
         clock = self.reached.clock
@@ -161,6 +173,10 @@ class Claiming:
             for one in helping:
                 one.cancel()
             await asyncio.gather(*helping, return_exceptions=True)
+
+
+def _nobody(_frame: RawFrame, _receipt: FrameReceipt) -> None:
+    """The flow learns from the service what a click was."""
 
 
 async def _each(verdicts: asyncio.Queue[Heard]) -> AsyncIterator[Heard]:

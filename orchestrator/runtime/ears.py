@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from hardware.click import RawFrame
-from hardware.source import Source
+from hardware.source import Source, SourceEndedError
 from hardware.supervisor import StateChange, Supervisor
 from orchestrator.domain.errors import InvalidRequestError
 from orchestrator.ports import ClaimApi, Clock, FrameReceipt, ServiceAwayError
@@ -94,7 +95,9 @@ class Ears:
     async def wait_reading(self, timeout_s: float | None) -> None:
         """Return when every source hears. Raises the SourceError of the first that will not."""
         for supervisor in self.supervisors:
-            await supervisor.wait_reading(timeout_s)
+            # A short recording has been heard to its end by now, which is as good.
+            with contextlib.suppress(SourceEndedError):
+                await supervisor.wait_reading(timeout_s)
 
     async def _listen(self, supervisor: Supervisor) -> None:
         async for frame in supervisor.frames():

@@ -1,0 +1,101 @@
+"""What every command has in common: help, wrong arguments, exit codes, and no traceback, ever."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from orchestrator import __version__
+from orchestrator.cli.app import run_command, whole_app
+from orchestrator.cli.commands import COMMANDS, EXIT_CODES, overview, suggestion
+from tests.cli.conftest import PROGRAM
+
+
+def test_the_overview_names_every_command_and_exit_code():
+    text = overview(colour=False)
+    for name, command in COMMANDS.items():
+        assert f"  {name} " in text
+        assert command.summary in text
+    for code, meaning in EXIT_CODES.items():
+        assert f"{code} {meaning}" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(cli, name):
+    ran = cli(name, "--help")
+    assert ran.code == 0
+    assert f"clickclaim {name}" in ran.out
+    assert "..." not in ran.out.partition("Commands:")[2], "a summary is cut"
+
+
+def test_every_option_says_what_it_is_for():
+    import typer
+
+    command = typer.main.get_command(whole_app())
+    silent = []
+
+    def look(command, path):
+        options = [one for one in command.params if one.param_type_name == "option"]
+        silent.extend(f"{path} {one.name}" for one in options if not one.help)
+        for name, one in getattr(command, "commands", {}).items():
+            assert one.help, f"{path} {name}"
+            look(one, f"{path} {name}")
+
+    look(command, "clickclaim")
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--version"], 0, __version__),
+        ([], 0, "Start with: clickclaim demo"),
+        (["devcies", "list"], 2, "did you mean: clickclaim devices"),
+        (["frobnicate"], 2, "clickclaim --help"),
+        (["devices", "frobnicate"], 2, "No such command"),
+        (["serve", "--frobnicate"], 2, "--frobnicate"),
+        (["serve", "--profile", "prod"], 2, "prod"),
+        (["press", "A1"], 2, "--mqtt"),
+    ],
+)
+def test_the_program_itself(arguments, code, says):
+    ran = subprocess.run(
+        [*PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert ran.returncode == code
+    assert says in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_suggestion_is_a_line_to_type():
+    assert suggestion("clame") == "did you mean: clickclaim claim"
+
+
+def test_an_unforeseen_failure_is_a_sentence_too(monkeypatch, capsys, data):
+    def break_(*_, **__):
+        raise RuntimeError("the moon fell down")
+
+    monkeypatch.setattr("orchestrator.runtime.folder.Desk", break_)
+    assert run_command(["devices", "add", "A1", "--data", str(data)]) == 1
+    err = capsys.readouterr().err
+    assert "clickclaim itself failed: RuntimeError: the moon fell down" in err
+    assert "CLICKCLAIM_TRACEBACK=1" in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(data, cli):
+    cli("devices", "add", *[f"A{n}" for n in range(3000)], "--data", data)
+    listed = subprocess.Popen(
+        [*PROGRAM, "devices", "list", "--data", str(data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    listed.stdout.readline()
+    listed.stdout.close()
+    err = listed.stderr.read()
+    listed.stderr.close()
+    assert listed.wait(30) in (0, 1)
+    assert "Traceback" not in err
