@@ -14,6 +14,7 @@ from orchestrator.claims.context import Context, Plan
 from orchestrator.claims.device_keys import KEY_KINDS, KeyKind, check_length
 from orchestrator.claims.manifest import ManifestError, ManifestRow, read_manifest
 from orchestrator.domain import claims
+from orchestrator.domain.addresses import canonical_address
 from orchestrator.domain.devices import CLAIM_INITIATED, UNCLAIMED, Claim, Device
 from orchestrator.domain.errors import InvalidRequestError, UnknownDeviceError
 from orchestrator.domain.ids import parse_device_id, parse_namespace
@@ -107,8 +108,12 @@ class DeviceRegistry:
         )
 
     async def alias(self, namespace: str, address: str, device_id: str) -> None:
-        """Let an address (MAC, USB serial number, topic name) mean this device."""
+        """Let an address (MAC, USB serial number, topic name) mean this device.
+
+        A Bluetooth address is the same in every spelling.
+        """
         await self._known(namespace, device_id)
+        address = canonical_address(address)
         if not address or len(address) > 256:
             raise InvalidRequestError("The address to alias is empty or over 256 characters.")
         await self._store.unit(
@@ -117,6 +122,7 @@ class DeviceRegistry:
 
     async def unalias(self, namespace: str, address: str) -> None:
         """Let an address mean itself again."""
+        address = canonical_address(address)
         if await self._store.alias(namespace, address) is None:
             raise InvalidRequestError(
                 f"{address!r} is no alias. `clickclaim devices show DEVICE` lists those there are."
@@ -324,5 +330,5 @@ class DeviceRegistry:
                 )
             )
         if row.alias is not None:
-            ops.append(PutAlias(namespace, row.alias, row.device_id))
+            ops.append(PutAlias(namespace, canonical_address(row.alias), row.device_id))
         return ops

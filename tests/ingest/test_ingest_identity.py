@@ -89,7 +89,7 @@ async def test_a_bluetooth_address_becomes_its_twelve_digits(world):
     assert (report.disposition, report.device_id) == ("MATCHED", MAC_ID)
 
 
-@pytest.mark.parametrize("spelling", [MAC, MAC_ID])
+@pytest.mark.parametrize("spelling", [MAC, MAC_ID, MAC.lower(), MAC.replace(":", "-")])
 async def test_an_alias_comes_first(world, spelling):
     await world.registry.add("default", ["G030PM0123456789"])
     await world.registry.alias("default", spelling, "G030PM0123456789")
