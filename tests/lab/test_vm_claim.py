@@ -38,6 +38,11 @@ class Desk:
         await self.guest.run("sh", "-c", "cat >/tmp/manifest.csv", stdin=manifest.encode())
         await self.type("devices", "import", "/tmp/manifest.csv")
 
+    async def until_heard(self, name: str) -> None:
+        """Wait until a button that nobody registered was heard."""
+        look = f"until clickclaim devices list --unknown | grep {name}; do sleep 0.1; done"
+        await self.guest.run("sh", "-c", look)
+
     async def claim(self, source: str) -> Command:
         options = ["--source", source, "--service", "embedded", "--profile", "production"]
         return await self.guest.start("clickclaim", "claim", BUTTON, *options, "--json")
@@ -112,8 +117,12 @@ async def test_a_usb_button_claims_after_a_replug(bench: Machine, desk: Desk) ->
     await desk.register()
     async with usb.in_hand(bench, "BTN-0001") as button:
         await button.plug("1")
+        # A click while nobody listens is gone.
+        await button.send(frames.sentence(BUTTON, 4, 1, "LONG"))
         claiming = await desk.claim("serial:usb=0403:6001:BTN-0001")
         await claiming.note("press the button now")
+        await button.send(frames.sentence("SOMEBODY-ELSES", 5, 1))
+        await desk.until_heard("SOMEBODY-ELSES")
         # The cable comes out in the middle of a sentence: that click is lost, and no other is made.
         await button.send(frames.sentence(BUTTON, 5, 1, "DOUBLE")[:20])
         await button.unplug()
