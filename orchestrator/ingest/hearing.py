@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from orchestrator.domain.events import UnknownDevice
 from orchestrator.ingest.keys import KeyBook, Known
 from orchestrator.ingest.repeats import Marks
 from orchestrator.ingest.reports import Report
-from orchestrator.ingest.translate import click_heard
+from orchestrator.ingest.translate import by_own_clock, click_heard
 
 T = TypeVar("T")
 
@@ -125,9 +126,10 @@ class Reader:
             )
         if device_id is None:
             return await self._unknown(namespace, said)
-        heard = click_heard(
-            said, namespace=namespace, device_id=device_id, now_ms=self._service.clock.now_ms()
-        )
+        now_ms = self._service.clock.now_ms()
+        heard = click_heard(said, namespace=namespace, device_id=device_id, now_ms=now_ms)
+        if self._service.clocks is not None:
+            heard = by_own_clock(heard, self._service.now_ms(namespace), now_ms)
         rule = self._marks.rule(namespace, device_id)
         event = await self._insist(partial(self._service.receive, heard, rule))
         return Report(
@@ -158,7 +160,8 @@ class Reader:
             last_heard_ms=heard_ms,
         )
         await self._insist(partial(self._service.note_unknown, unknown))
-        why = f"no device id is known for {address!a}: give it one with `devices alias`"
+        shown = shlex.quote(ascii(address)[1:-1])
+        why = f"no device id is known for it; type: clickclaim devices alias {shown} DEVICE"
         return Report(frame=click.frame, namespace=namespace, reason=why, read=click)
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:

@@ -103,7 +103,7 @@ async def test_a_name_without_an_alias_is_remembered_as_an_unknown_device(world)
     frame = world.frame(channel="zigbee2mqtt/living room", payload=b'{"action":"single"}')
     (report,) = await world.told(frame)
     assert (report.disposition, report.device_id) == ("UNKNOWN_DEVICE", None)
-    assert "devices alias" in report.reason
+    assert "clickclaim devices alias 'living room' DEVICE" in report.reason
     (unknown,) = await world.store.unknown_devices("default")
     assert (unknown.address, unknown.family) == ("living room", "zigbee2mqtt")
 
