@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from orchestrator.ports import Store
@@ -20,10 +21,17 @@ class Gate:
         self._loop = loop
         self.alive = True
         self._never: asyncio.Future[None] | None = None
+        self._shut: asyncio.Future[None] = loop.create_future()
 
     def shut(self) -> None:
         """The process is killed."""
         self.alive = False
+        if not self._shut.done():
+            self._shut.set_result(None)
+
+    async def killed(self) -> None:
+        """Return when the process is killed."""
+        await asyncio.shield(self._shut)
 
     async def check(self) -> None:
         """Go on while alive; else wait until the end of the world."""
@@ -55,30 +63,34 @@ class GatedClock:
         await self._gate.check()
 
 
-def gated_store(store: Store, gate: Gate, on_commit: Any) -> Store:
+def gated_store(store: Store, gate: Gate, on_answer: Callable[[str, Any, Any], Any]) -> Store:
     """A store that nobody can ask any more once its process is killed.
 
-    ``on_commit`` is told the operations of each unit that was acknowledged.
+    ``on_answer`` is awaited with the method, its first argument and its answer, before whoever
+    asked gets it; only for ``unit`` and ``answer``, which tell what was committed and replayed.
     """
-    return cast("Store", _GatedStore(store, gate, on_commit))
+    return cast("Store", _GatedStore(store, gate, on_answer))
 
 
 class _GatedStore:
-    def __init__(self, store: Store, gate: Gate, on_commit: Any) -> None:
+    def __init__(self, store: Store, gate: Gate, on_answer: Callable[[str, Any, Any], Any]) -> None:
         self._store = store
         self._gate = gate
-        self._on_commit = on_commit
+        self._on_answer = on_answer
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
-        gate, on_commit = self._gate, self._on_commit
+        gate, on_answer = self._gate, self._on_answer
+        watched = name in {"unit", "answer"}
 
         async def call(*args: Any, **options: Any) -> Any:
-            await gate.check()
+            if not gate.alive:
+                await gate.check()
             answer = await method(*args, **options)
-            await gate.check()
-            if name == "unit":
-                await on_commit(args[0], answer)
+            if not gate.alive:
+                await gate.check()
+            if watched:
+                await on_answer(name, args[0], answer)
             return answer
 
         # Found once; the next call does not come here.

@@ -8,18 +8,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from orchestrator.claims.local import LocalClaims
+from orchestrator.claims.views import CodeClaimed
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.errors import StoreError
 from orchestrator.domain.ids import Caller
-from orchestrator.ports import ClaimApi, Fact, FrameReceipt, Initiated, ServiceAwayError
+from orchestrator.ports import Fact, FrameReceipt, Initiated, ServiceAwayError
 from orchestrator.simulation.gate import Gate
+from orchestrator.simulation.witness import WitnessedClaims
 from orchestrator.units import AttemptQuery
 
 T = TypeVar("T")
 
 # What a client of the real service waits for an answer.
 _ANSWER_S = 5.0
+# A copy of a request may lie in some buffer for so long before it arrives.
+_LATE_COPY_S = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class Line:
 class Answering(Protocol):
     """A service that may be up."""
 
-    def local(self, caller: Caller) -> LocalClaims | None:
+    def local(self, caller: Caller) -> WitnessedClaims | None:
         """The claim API of this caller; None while the service is down."""
 
 
@@ -112,7 +115,11 @@ class FarClaims:
         """As ``ClaimApi.send_frames``."""
         return await self._call(lambda api: api.send_frames(frames))
 
-    async def _call(self, what: Callable[[ClaimApi], Awaitable[T]]) -> T:
+    async def claim_by_code(self, code: str, *, invocation: str) -> CodeClaimed:
+        """As ``ClaimService.claim_by_code``."""
+        return await self._call(lambda api: api.claim_by_code(code, invocation=invocation))
+
+    async def _call(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> T:
         """One request and its reply, or ServiceAwayError when either got lost."""
         await self._travel()
         line = self._line
@@ -123,7 +130,7 @@ class FarClaims:
             raise ServiceAwayError("no answer")
         answer = self._start(what(api))
         if self._happens(line.twice):
-            self._start(what(api))
+            self._start(self._late(what))
         try:
             async with asyncio.timeout(_ANSWER_S):
                 result = await asyncio.shield(answer)
@@ -139,6 +146,14 @@ class FarClaims:
             await self._gate.check()
             raise ServiceAwayError("the reply got lost")
         return result
+
+    async def _late(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> None:
+        """The same request once more, at once or after a while."""
+        if self._random.random() < 0.5:
+            await asyncio.sleep(self._random.uniform(0.0, _LATE_COPY_S))
+        api = self._service.local(self._caller)
+        if api is not None:
+            await what(api)
 
     def _start(self, work: Awaitable[T]) -> asyncio.Task[T]:
         """The service works on, whether or not the station still waits."""

@@ -1,4 +1,4 @@
-"""Who acts in the world: a service that is killed and started again, stations, buttons."""
+"""Who acts in the world: services that are killed and started again, and stations."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from firmware_sim.core.counter import ClickCounter
-from firmware_sim.core.device import ButtonDevice, MqttEncoder
-from firmware_sim.world.slots import MemorySlot
 from orchestrator.claims.facts import FactHub
 from orchestrator.claims.local import LocalClaims
+from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.claims.service import ClaimService
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.errors import RefusedError
@@ -21,17 +19,30 @@ from orchestrator.domain.ids import Caller
 from orchestrator.flow import claim_device
 from orchestrator.ingest import Ingest
 from orchestrator.ports import ServiceAwayError
-from orchestrator.settings import Settings
-from orchestrator.simulation.broker import Broker, simulated_connection
+from orchestrator.settings import Settings, for_profile
+from orchestrator.simulation.broker import Broker
+from orchestrator.simulation.clients import simulated_connection
 from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.gate import Gate, GatedClock, gated_store
 from orchestrator.simulation.loop import SimulatedLoop
 from orchestrator.simulation.network import FarClaims, Line
+from orchestrator.simulation.truth import InvariantError, Truth
+from orchestrator.simulation.witness import WitnessedClaims
 from orchestrator.stores.sqlite import SqliteStore
 
-OnCommit = Callable[[SqliteStore, Any, Any], Awaitable[None]]
+T = TypeVar("T")
 
 SPEC: Final = "mqtt://broker/"
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who is told what a service does."""
+
+    on_answer: Callable[[ServiceNode, SqliteStore, str, Any, Any], Awaitable[None]]
+    """Its store has answered: the method, its first argument, the answer."""
+    fail: Callable[[BaseException], None]
+    """A task of it ended by itself, or an answer was a lie."""
 
 
 class ServiceNode:
@@ -39,17 +50,21 @@ class ServiceNode:
 
     def __init__(
         self,
+        name: str,
         loop: SimulatedLoop,
         disk: Disk,
         broker: Broker,
         settings: Settings,
-        on_commit: OnCommit,
+        truth: Truth,
+        watchers: Watchers,
     ) -> None:
+        self.name = name
+        self.truth = truth
         self._loop = loop
         self._disk = disk
         self._broker = broker
         self._settings = settings
-        self._on_commit = on_commit
+        self._watchers = watchers
         self._tasks: list[asyncio.Task[Any]] = []
         self._ids = itertools.count(1)
         self._graveyard: list[Any] = []
@@ -57,6 +72,8 @@ class ServiceNode:
         self.gate = Gate(loop)
         self.clock = GatedClock(loop, self.gate)
         self.up = False
+        self.well_since_ms = 0
+        """Since when it has been running with room on its disk."""
         self.starts = 0
         self.store: SqliteStore | None = None
         self.service: ClaimService | None = None
@@ -71,27 +88,26 @@ class ServiceNode:
     async def start(self) -> None:
         """Open the store, resume the broker session, time deadlines."""
         self.starts += 1
-        self.gate = Gate(self._loop)
+        gate = self.gate = Gate(self._loop)
         skew_ms = self.clock.skew_ms
-        self.clock = GatedClock(self._loop, self.gate)
+        self.clock = GatedClock(self._loop, gate)
         self.clock.skew_ms = skew_ms
-        gate = self.gate
-        store = await SqliteStore.open(self._disk.folder, executor=self._disk)
+        store = self.store = await SqliteStore.open(self._disk.folder, executor=self._disk)
 
-        async def on_commit(ops: Any, answer: Any) -> None:
-            await self._on_commit(store, ops, answer)
+        async def on_answer(method: str, asked: Any, answer: Any) -> None:
+            await self._watchers.on_answer(self, store, method, asked, answer)
 
-        self.store = store
         self._hub = FactHub()
         self.service = ClaimService(
-            gated_store(store, gate, on_commit),
+            gated_store(store, gate, on_answer),
             self.clock,
             self._settings,
             self._hub,
-            new_id=lambda: f"{self.starts}-{next(self._ids):06d}",
+            new_id=lambda: f"{self.name}{self.starts}-{next(self._ids):06d}",
         )
         self._ingest = Ingest(self.service)
         self.up = True
+        self.well_since_ms = self._loop.now_ms()
         self._run(self.service.run_deadlines())
         self._run(self._hear(self._ingest, gate))
 
@@ -114,20 +130,43 @@ class ServiceNode:
             if isinstance(one, SqliteStore) and one.database is not None:
                 one.database.close()
 
-    def local(self, caller: Caller) -> LocalClaims | None:
+    def local(self, caller: Caller) -> WitnessedClaims | None:
         """The claim API of this caller; None while the service is down."""
-        if not self.up or self.service is None or self._ingest is None:
+        if not self.up or self.service is None or self._ingest is None or self.store is None:
             return None
-        return LocalClaims(self.service, self._hub, caller, self._ingest.receive_frames)
+        api = LocalClaims(self.service, self._hub, caller, self._ingest.receive_frames)
+        return WitnessedClaims(api, self.service, self.store, caller, self._watchers.fail)
+
+    async def unless_killed(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do this beside the service, in its process; None when it is killed before the end."""
+        task = self._loop.create_task(work)
+        killed = self._loop.create_task(self.gate.killed())
+        await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
+        killed.cancel()
+        return await task if task.done() else None
+
+    def registry(self) -> DeviceRegistry | None:
+        """The operator's side, as commands beside the service use it; None while it is down."""
+        if not self.up or self.service is None:
+            return None
+        return DeviceRegistry(self.service.store, self.clock, for_profile("dev"))
 
     async def _hear(self, ingest: Ingest, gate: Gate) -> None:
-        source = await ingest.open(
-            SPEC, connect=simulated_connection(self._broker, lambda: gate.alive)
-        )
+        connect = simulated_connection(self._broker, self.name, gate)
+        source = await ingest.open(SPEC, connect=connect)
         await ingest.run([source])
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._tasks.append(self._loop.create_task(work))
+        task = self._loop.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """What runs as long as the service does has ended: a find, unless the world ends too."""
+        if task.cancelled() or self._loop.ending:
+            return
+        error = task.exception()
+        self._watchers.fail(error or InvariantError(4, "a service stopped timing or hearing"))
 
 
 @dataclass(slots=True)
@@ -151,33 +190,41 @@ class Station:
         caller: Caller,
         line: Line,
         seed: random.Random,
+        *,
+        skew_ms: int = 0,
     ) -> None:
         self._loop = loop
-        self._service = service
+        self.service = service
         self.caller = caller
         self._line = line
         self._random = seed
+        self._skew_ms = skew_ms
         self.gate = Gate(loop)
-        self._task: asyncio.Task[Any] | None = None
+
+    def now_ms(self) -> int:
+        """UTC milliseconds, as this station believes."""
+        return self._loop.now_ms() + self._skew_ms
 
     async def claim(self, device_id: str, claim_id: str, patience_ms: int | None) -> Told:
         """Claim one device, however often the station is killed meanwhile."""
         while True:
             gate = self.gate = Gate(self._loop)
-            api = FarClaims(self._service, self.caller, gate, self._line, self._random)
+            api = FarClaims(self.service, self.caller, gate, self._line, self._random)
             clock = GatedClock(self._loop, gate)
-            work = claim_device(
-                api, device_id, claim_id=claim_id, clock=clock, patience_ms=patience_ms
+            clock.skew_ms = self._skew_ms
+            task = self._loop.create_task(
+                claim_device(
+                    api, device_id, claim_id=claim_id, clock=clock, patience_ms=patience_ms
+                )
             )
-            self._task = self._loop.create_task(work)
-            killed = self._loop.create_task(self._wait_for_death(gate))
-            await asyncio.wait({self._task, killed}, return_when=asyncio.FIRST_COMPLETED)
-            if killed.done():
+            killed = self._loop.create_task(gate.killed())
+            await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
+            if not gate.alive:
                 await asyncio.sleep(self._random.uniform(0.5, 20.0))
                 continue
             killed.cancel()
             try:
-                return Told(claim_id, device_id, self.caller, self._task.result())
+                return Told(claim_id, device_id, self.caller, task.result())
             except RefusedError as error:
                 return Told(claim_id, device_id, self.caller, None, type(error).__name__)
             except ServiceAwayError:
@@ -186,44 +233,8 @@ class Station:
     def api(self) -> FarClaims:
         """A line to the service that no kill of the claiming process cuts."""
         gate = Gate(self._loop)
-        return FarClaims(self._service, self.caller, gate, self._line, self._random)
+        return FarClaims(self.service, self.caller, gate, self._line, self._random)
 
     def kill(self) -> None:
         """The station's process is killed; it comes back by itself."""
         self.gate.shut()
-
-    @staticmethod
-    async def _wait_for_death(gate: Gate) -> None:
-        while gate.alive:  # noqa: ASYNC110 - polled, so that killing has no effect of its own
-            await asyncio.sleep(0.25)
-
-
-class Button:
-    """A button under a finger: the device core, its memory, and a link to the broker."""
-
-    def __init__(
-        self, namespace: str, device_id: str, key: bytes, broker: Broker, *, simulated: bool
-    ) -> None:
-        self.place = (namespace, device_id)
-        self.simulated = simulated
-        self.key = key
-        self._slot = MemorySlot()
-        self._broker = broker
-        self.device = self._start()
-        self.last: tuple[str, bytes] | None = None
-
-    def restart(self) -> None:
-        """A battery change: the boot id rises, the counter begins again."""
-        self.device = self._start()
-
-    def press(self, click_type: str, now_ms: int) -> tuple[str, str, bytes]:
-        """A press, as (press id, topic, payload)."""
-        (frame,) = self.device.say(click_type, now_ms)
-        self.last = (frame.channel, frame.payload)
-        return f"{frame.click.boot_id}:{frame.click.counter}", frame.channel, frame.payload
-
-    def _start(self) -> ButtonDevice:
-        namespace, device_id = self.place
-        return ButtonDevice(
-            device_id, ClickCounter(self._slot), (MqttEncoder(namespace),), key=self.key
-        )

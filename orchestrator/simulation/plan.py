@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from orchestrator.domain.ids import Caller
@@ -11,6 +11,7 @@ from orchestrator.simulation.broker import Weather
 from orchestrator.simulation.network import Line
 
 ACCOUNTS: Final = ("111122223333", "444455556666")
+_NAMESPACES: Final = ("default", "elsewhere", "third")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,31 +21,86 @@ class Plan:
     seed: int
     production: bool
     devices: int
+    """In each namespace: B1, B2, … In production B2 has a key that is registered as a test key."""
     stations: tuple[Caller, ...]
     claims_each: int
     weather: Weather
     line: Line
-    presses_right: float
+    services: int = 1
+    """Each with a data folder of its own, all on one broker; namespaces are dealt out to them."""
+    keyless: bool = False
+    """Buttons sign nothing."""
+    unregistered: bool = False
+    """Nobody registers a button before it is claimed (not in production)."""
+    click_type: str | None = None
+    """The one kind of click that the policy takes; None: each."""
+    apart: bool = False
+    """Each station claims buttons of its own, one after the other; else any, at random."""
+    pause_s: float = 20.0
+    """The longest pause of an operator between two claims."""
+    reactions_s: tuple[float, ...] = (0.05, 2.0, 10.0, 60.0, 118.0)
+    """How long after initiate the operator presses, more or less."""
+    presses_right: float = 1.0
     """How likely an operator presses the button that is being claimed."""
-    presses_stray: float
+    presses_eager: float = 0.0
+    """How likely the operator presses before the claim as well."""
+    presses_stray: float = 0.0
     """How likely somebody presses any button, at any moment, in each second."""
-    hostile: float
+    heard_by_station: float = 0.0
+    """How likely a press is heard by a station's own driver, which sends the frame on."""
+    qos0: float = 0.0
+    """How likely a button publishes at QoS 0."""
+    retained: float = 0.0
+    """How likely a button, badly configured, asks the broker to keep its message."""
+    hostile: float = 0.0
     """How likely somebody replays, forges or retains a message, in each second."""
-    power_cuts: int
-    broker_restarts: int
-    broker_forgets: bool
-    line_cuts: int
-    station_kills: int
-    clock_step_ms: int
-    """By how much the service's clock may be off after each start, to either side."""
-    full_disks: int
-    unclaims: float
+    claim_codes: float = 0.0
+    """How likely an operator uses a claim code instead of a press. B1 and B2 have one."""
+    releases: float = 0.0
+    """How likely the registrar releases a device, in each second."""
+    meddling: float = 0.0
+    """How likely an operator finalizes again, gives up an old claim, or comes at the deadline."""
+    unclaims: float = 0.0
     """How likely an owner gives a claimed button up again."""
+    disk_s: tuple[float, float] = (0.0, 0.0)
+    """How long a commit takes."""
+    power_cuts: int = 0
+    full_disks: int = 0
+    broker_restarts: int = 0
+    broker_forgets: bool = False
+    line_cuts: int = 0
+    """Every connection to the broker breaks."""
+    partitions: int = 0
+    """One service does not reach the broker for up to a minute."""
+    station_kills: int = 0
+    clock_step_ms: int = 0
+    """How far clocks are off at most, to either side: a service's anew after each start."""
 
     @property
     def most_delay_ms(self) -> int:
         """Beyond this, a press that counts was made before its claim began."""
         return round(self.weather.delay_s[1] * 1000) + 2 * self.clock_step_ms + 50
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those of the stations, in their order."""
+        return tuple(dict.fromkeys(one.namespace for one in self.stations))
+
+    def home_of(self, namespace: str) -> int:
+        """The number of the service whose namespace this is."""
+        return self.namespaces.index(namespace) % self.services
+
+    def __str__(self) -> str:
+        """One line for each value that is not the default."""
+        lines = []
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value == one.default:
+                continue
+            if one.name == "stations":
+                value = ", ".join(f"{who.account} in {who.namespace}" for who in value)
+            lines.append(f"  {one.name} = {value}")
+        return "\n".join(lines)
 
 
 def draw_plan(seed: int) -> Plan:
@@ -57,7 +113,7 @@ def draw_plan(seed: int) -> Plan:
     def few(probability: float, most: int) -> int:
         return dice.randint(1, most) if dice.random() < probability else 0
 
-    namespaces = ["default", "elsewhere"] if dice.random() < 0.3 else ["default"]
+    namespaces = _NAMESPACES[: dice.choice([1, 1, 1, 2, 2, 3])]
     stations = tuple(
         Caller(
             namespace=dice.choice(namespaces),
@@ -67,10 +123,15 @@ def draw_plan(seed: int) -> Plan:
         for number in range(dice.randint(2, 4))
     )
     slow = dice.random() < 0.3
+    production = dice.random() < 0.4
+    keyless = dice.random() < 0.2
+    unregistered = not production and keyless and dice.random() < 0.6
+    # Where nothing is signed and everybody is believed, a forged press is as good as a real one.
+    hostile = 0.0 if keyless and not production else sometimes(0.6, 0.03)
     return Plan(
         seed=seed,
-        production=dice.random() < 0.4,
-        devices=dice.randint(1, 4),
+        production=production,
+        devices=dice.randint(1, 3),
         stations=stations,
         claims_each=dice.randint(2, 4),
         weather=Weather(
@@ -82,17 +143,30 @@ def draw_plan(seed: int) -> Plan:
             delay_s=(0.001, 0.5) if slow else (0.001, 0.03),
             lose_request=sometimes(0.4, 0.1),
             lose_reply=sometimes(0.5, 0.15),
-            twice=sometimes(0.4, 0.2),
+            twice=sometimes(0.5, 0.2),
         ),
+        services=min(len(set(namespaces)), dice.choice([1, 1, 2])),
+        keyless=keyless,
+        unregistered=unregistered,
+        click_type=dice.choice([None] * 7 + ["DOUBLE"]),
         presses_right=dice.choice([0.6, 0.9, 1.0]),
+        presses_eager=sometimes(0.5, 0.3),
         presses_stray=sometimes(0.6, 0.03),
-        hostile=sometimes(0.6, 0.03),
+        heard_by_station=sometimes(0.4, 0.4),
+        qos0=sometimes(0.3, 0.3),
+        retained=0.5 if unregistered else sometimes(0.2, 0.3),
+        hostile=hostile,
+        claim_codes=0.0 if unregistered else sometimes(0.3, 0.3),
+        releases=sometimes(0.3, 0.01),
+        meddling=sometimes(0.5, 0.5),
+        unclaims=dice.choice([0.3, 0.8]),
+        disk_s=dice.choice([(0.0, 0.0), (0.001, 0.01), (0.01, 0.3)]),
         power_cuts=few(0.6, 4),
+        full_disks=few(0.2, 2),
         broker_restarts=few(0.4, 3),
         broker_forgets=dice.random() < 0.2,
         line_cuts=few(0.5, 4),
+        partitions=few(0.4, 3),
         station_kills=few(0.5, 4),
         clock_step_ms=dice.choice([0, 0, 0, 3_000]),
-        full_disks=few(0.2, 2),
-        unclaims=dice.choice([0.3, 0.8]),
     )

@@ -1,0 +1,51 @@
+"""A button under a finger: production's device core, its memory, and what it says on each link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from firmware_sim.core.counter import ClickCounter
+from firmware_sim.core.device import MQTT, ButtonDevice, MqttEncoder, SerialEncoder
+from firmware_sim.world.slots import MemorySlot
+from orchestrator.simulation.truth import Place, PressKey
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One press, in the words of each link."""
+
+    key: PressKey
+    topic: str
+    payload: bytes
+    sentence: bytes
+
+
+class Button:
+    """One button. ``starts``: how often its battery was changed before the world began."""
+
+    def __init__(self, place: Place, key: bytes, *, simulated: bool, starts: int = 1) -> None:
+        self.place = place
+        self.simulated = simulated
+        self._key = key
+        self._slot = MemorySlot()
+        self.last: Said | None = None
+        for _ in range(starts):
+            self.restart()
+
+    def restart(self) -> None:
+        """A battery change: the boot id rises, the counter begins again."""
+        namespace, device_id = self.place
+        self._device = ButtonDevice(
+            device_id,
+            ClickCounter(self._slot),
+            (MqttEncoder(namespace), SerialEncoder()),
+            key=self._key,
+        )
+
+    def press(self, click_type: str, now_ms: int) -> Said:
+        """Press it."""
+        first, second = self._device.say(click_type, now_ms)
+        mqtt, serial = (first, second) if first.link == MQTT else (second, first)
+        press_id = f"{mqtt.click.boot_id}.{mqtt.click.counter}"
+        self.last = Said((self.place, press_id), mqtt.channel, mqtt.payload, serial.payload)
+        return self.last

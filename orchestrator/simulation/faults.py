@@ -1,0 +1,124 @@
+"""What goes wrong in a world: power, disk, broker, lines, stations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, Literal
+
+from orchestrator.simulation.checks import check_device, check_nothing_lost, learn
+from orchestrator.simulation.nodes import ServiceNode
+from orchestrator.simulation.scene import Scene
+from orchestrator.simulation.truth import InvariantError
+
+_CUTS: Final[tuple[Literal["plug", "before", "after", "torn"], ...]] = (
+    "plug",
+    "before",
+    "after",
+    "torn",
+)
+
+
+class Faults:
+    """The faults of one plan, each at a time of its own."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._clocks = scene.dice("clocks")
+
+    def all(self) -> list[Coroutine[Any, Any, None]]:
+        """One task for each kind."""
+        plan = self._scene.plan
+        return [
+            self._each(plan.power_cuts, 90.0, self._cut_power),
+            self._each(plan.full_disks, 90.0, self._fill_a_disk),
+            self._each(plan.broker_restarts, 120.0, self._restart_broker),
+            self._each(plan.line_cuts, 90.0, self._cut_lines),
+            self._each(plan.partitions, 60.0, self._cut_off),
+            self._each(plan.station_kills, 60.0, self._kill_station),
+        ]
+
+    async def heal(self) -> None:
+        """From now on everything works."""
+        scene = self._scene
+        scene.broker.heal()
+        scene.line.lose_request = scene.line.lose_reply = scene.line.twice = 0.0
+        for one in scene.services:
+            _fill_disk(one, full=False)
+            if not one.up:
+                await self.restart(one)
+
+    async def restart(self, node: ServiceNode) -> None:
+        """Start a service again, with its clock off anew, and hold what it finds to the truth."""
+        scene = self._scene
+        step_ms = scene.plan.clock_step_ms
+        node.clock.skew_ms = self._clocks.randint(-step_ms, step_ms)
+        if node.disk.tore:
+            scene.trace.count("fault: torn tail")
+        await node.restart()
+        scene.trace.note(f"{node.name} restarted")
+        store = node.store
+        assert store is not None
+        try:
+            await check_nothing_lost(store, node.truth)
+            for namespace in scene.plan.namespaces:
+                await learn(store, node.truth, namespace)
+            for place in scene.buttons:
+                if scene.home_of(place[0]) is node:
+                    await check_device(store, node.truth, place)
+        except InvariantError as error:
+            scene.fail(error)
+
+    async def _each(self, count: int, within_s: float, act: Any) -> None:
+        dice = self._scene.dice(f"fault {act.__name__}")
+        for _ in range(count):
+            await asyncio.sleep(dice.uniform(1.0, within_s))
+            await act(dice)
+
+    async def _cut_power(self, dice: Any) -> None:
+        node = dice.choice(self._scene.services)
+        how = dice.choice(_CUTS)
+        self._scene.trace.fault(f"power cut, {how}")
+        if how == "plug":
+            node.disk.pull_plug()
+        else:
+            node.disk.cut_power(how)
+            await node.gate.killed()
+        await asyncio.sleep(dice.uniform(0.1, 15.0))
+        await self.restart(node)
+
+    async def _fill_a_disk(self, dice: Any) -> None:
+        node = dice.choice(self._scene.services)
+        _fill_disk(node, full=True)
+        self._scene.trace.fault("disk full")
+        await asyncio.sleep(dice.uniform(0.5, 20.0))
+        _fill_disk(node, full=False)
+        node.well_since_ms = self._scene.loop.now_ms()
+
+    async def _restart_broker(self, dice: Any) -> None:
+        forget = self._scene.plan.broker_forgets
+        self._scene.trace.fault(f"broker restarts{', and forgets' if forget else ''}")
+        await self._scene.broker.restart(dice.uniform(0.1, 20.0), forget=forget)
+
+    async def _cut_lines(self, dice: Any) -> None:  # noqa: ARG002 - as its siblings
+        self._scene.trace.fault("connections cut")
+        self._scene.broker.cut_all("the line was cut")
+
+    async def _cut_off(self, dice: Any) -> None:
+        node = dice.choice(self._scene.services)
+        self._scene.trace.fault("cut off from the broker")
+        await self._scene.broker.cut_off(node.name, dice.uniform(1.0, 60.0))
+
+    async def _kill_station(self, dice: Any) -> None:
+        self._scene.trace.fault("station killed")
+        dice.choice(self._scene.stations).kill()
+
+
+def _fill_disk(node: ServiceNode, *, full: bool) -> None:
+    store = node.store
+    if not node.up or store is None or store.database is None:
+        return
+    node.well_since_ms = 2**62 if full else node.well_since_ms
+    write = store.database.write
+    (pages,) = write.execute("PRAGMA page_count").fetchone()
+    write.execute(f"PRAGMA max_page_count = {pages if full else 2**30}")

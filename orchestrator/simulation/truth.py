@@ -1,0 +1,112 @@
+"""What the world knows and no service can: every real press, and everything acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.devices import Device
+from orchestrator.domain.events import DeviceEvent
+from orchestrator.units import AddAttempt, AddDevice, AddEvent, Op, SwapAttempt, SwapDevice
+
+Place = tuple[str, str]
+"""Namespace and device id."""
+PressKey = tuple[Place, str]
+"""Where, and the press id."""
+
+
+class InvariantError(AssertionError):
+    """An invariant of the design does not hold."""
+
+    def __init__(self, number: int, sentence: str) -> None:
+        super().__init__(f"invariant {number}: {sentence}")
+        self.number = number
+
+
+def hold(number: int, condition: bool, sentence: str) -> None:
+    """InvariantError unless the condition holds."""
+    if not condition:
+        raise InvariantError(number, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What a finger really did, whatever became of it."""
+
+    place: Place
+    pressed_ms: int
+    simulated: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Truth:
+    """What is true of one service. ``presses`` is shared by all of them."""
+
+    production: bool
+    most_delay_ms: int
+    """A press may be heard this much later and still be honestly taken for a new one."""
+    window_ms: int
+    presses: dict[PressKey, Press] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    """Outcome of every attempt whose end was acknowledged."""
+    events: set[str] = field(default_factory=set)
+    """Every event whose unit was acknowledged."""
+    versions: dict[Place, set[int]] = field(default_factory=dict)
+    """The acknowledged versions of each device."""
+    recorded: set[PressKey] = field(default_factory=set)
+    """Every press of which an event was acknowledged."""
+    due: set[PressKey] = field(default_factory=set)
+    """Every press that the broker took in for this service."""
+
+    def acknowledge(self, ops: Iterable[Op]) -> set[Place]:
+        """Remember an acknowledged unit; the devices it touched."""
+        touched: set[Place] = set()
+        for op in ops:
+            if isinstance(op, AddDevice):
+                touched.add(self._device(op.device, 1))
+            elif isinstance(op, SwapDevice):
+                touched.add(self._device(op.before, op.before.version + 1))
+            elif isinstance(op, AddEvent):
+                self._event(op.event)
+            elif isinstance(op, AddAttempt):
+                touched.add(self._attempt(op.attempt))
+            elif isinstance(op, SwapAttempt):
+                touched.add(self._attempt(op.after))
+        return touched
+
+    def newer_press_than(self, key: PressKey) -> bool:
+        """Whether this button was really pressed again after that press."""
+        place, press_id = key
+        this = _number(press_id)
+        return any(other == place and _number(known) > this for (other, known) in self.presses)
+
+    def _device(self, device: Device, version: int) -> Place:
+        place = (device.namespace, device.device_id)
+        known = self.versions.setdefault(place, set())
+        hold(6, version not in known, f"{place}: version {version} was stored twice")
+        known.add(version)
+        return place
+
+    def _event(self, event: DeviceEvent) -> None:
+        self.events.add(event.event_id)
+        if event.press_id is None:
+            return
+        key = ((event.namespace, event.device_id), event.press_id)
+        if event.disposition == "REPLAYED" and key in self.presses and key not in self.recorded:
+            hold(3, self.newer_press_than(key), f"a new press was taken for a replay: {event}")
+        self.recorded.add(key)
+
+    def _attempt(self, attempt: Attempt) -> Place:
+        if attempt.outcome is not None:
+            known = self.outcomes.setdefault(attempt.attempt_id, attempt.outcome)
+            hold(
+                4,
+                known == attempt.outcome,
+                f"{attempt.attempt_id} was {known}, and is to be {attempt.outcome}",
+            )
+        return (attempt.namespace, attempt.device_id)
+
+
+def _number(press_id: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in press_id.split("."))
