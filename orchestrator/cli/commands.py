@@ -25,6 +25,7 @@ _BENCH: Final = "Buttons at the bench"
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("demo", "Claim a simulated button, start to finish, in a few seconds.", _TRY),
     "doctor": Command("doctor", "Say what works on this machine, and how to mend the rest.", _TRY),
+    "sim": Command("sim", "Simulate buttons: fleets on a real broker, plots of contacts.", _TRY),
     "bench": Command("bench", "Measure claims per second on this machine.", _TRY),
     "claim": Command("claim", "Claim a button: open the window, wait for the press.", _CLAIM),
     "press": Command("press", "Press a simulated button, over MQTT.", _CLAIM),
@@ -43,6 +44,10 @@ COMMANDS: Final[dict[str, Command]] = {
     "decode": Command("decode", "Say what the frames in a file mean.", _BENCH),
     "flash-files": Command("flash_files", "Lay out the firmware for a board of yours.", _BENCH),
 }
+
+COMPLETION: Final = "_CLICKCLAIM_COMPLETE"
+"""Set by the shell that asks for completions."""
+COMPLETION_OPTIONS: Final = ("--install-completion", "--show-completion")
 
 EXIT_CODES: Final[dict[int, str]] = {
     0: "claimed, or done",
@@ -71,7 +76,11 @@ def overview(*, colour: bool) -> str:
             if command.group == group
         ]
     codes = "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
-    lines += ["", f"{bold}Exit codes{plain}", *_wrapped(codes), "", "Start with: clickclaim demo"]
+    lines += ["", f"{bold}Exit codes{plain}", *_wrapped(codes), ""]
+    lines += [
+        "Start with: clickclaim demo",
+        "Complete in your shell: clickclaim --install-completion",
+    ]
     return "\n".join(lines) + "\n"
 
 

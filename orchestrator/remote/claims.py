@@ -15,6 +15,7 @@ from orchestrator.claims.views import attempt_from_json
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.errors import UnknownDeviceError
 from orchestrator.domain.ids import parse_device_id
+from orchestrator.domain.times import utc_text
 from orchestrator.ports import Clock, Fact, FrameReceipt, Initiated, ServiceAwayError
 from orchestrator.remote.facts import fact_in, server_events
 from orchestrator.remote.frames import MOST_BODY_BYTES, MOST_FRAMES, frame_json
@@ -153,6 +154,17 @@ class RemoteClaims:
             asked["nextToken"] = page["nextToken"]
         return found
 
+    async def owned_devices(self) -> list[str]:
+        """ListDevices: the ids of this account's devices."""
+        listed = await self._pages("/devices", "devices", {})
+        return [str(one["deviceId"]) for one in listed]
+
+    async def click_count(self, device_id: str, from_ms: int, to_ms: int) -> int:
+        """ListDeviceEvents: how many clicks of this account's device there are."""
+        span = {"fromTimeStamp": utc_text(from_ms), "toTimeStamp": utc_text(to_ms)}
+        path = f"/devices/{parse_device_id(device_id)}/events"
+        return len(await self._pages(path, "events", span))
+
     async def facts(self) -> AsyncIterator[Fact]:
         """Facts of this account from now on; ServiceAwayError when the link is lost."""
         try:
@@ -166,6 +178,17 @@ class RemoteClaims:
                     yield fact_in(event)
         except httpx.HTTPError as error:
             raise self._link.away(error) from error
+
+    async def _pages(self, path: str, name: str, query: Mapping[str, str]) -> list[Any]:
+        """All pages of a list."""
+        found: list[Any] = []
+        asked = {**query, "maxResults": str(_PAGE)}
+        while True:
+            page = await self._link.json("GET", path, query=asked)
+            found.extend(page[name])
+            if "nextToken" not in page:
+                return found
+            asked["nextToken"] = page["nextToken"]
 
     async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
         """Hand over raw frames, in as many requests as their size asks for.

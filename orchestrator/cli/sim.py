@@ -1,0 +1,13 @@
+"""`clickclaim sim`: buttons that do not exist, by the thousand, and pictures of their contacts."""
+
+from __future__ import annotations
+
+from orchestrator.cli.app import new_app
+from orchestrator.cli.sim_fleet import fleet
+from orchestrator.cli.sim_plot import plot
+
+app = new_app("Simulate buttons: fleets on a real broker, and plots of contacts.", group=True)
+
+# Each subcommand is a module beside this one, which loads what it needs when it runs.
+app.command()(fleet)
+app.command()(plot)
