@@ -82,7 +82,8 @@ class FactHub:
     def __init__(self) -> None:
         self._number = 0
         self._kept: deque[Numbered] = deque(maxlen=FACTS_KEPT)
-        self._listeners: set[Listener] = set()
+        # In the order in which they came: the same run tells them in the same order again.
+        self._listeners: dict[Listener, None] = {}
 
     @property
     def number(self) -> int:
@@ -118,11 +119,11 @@ class FactHub:
                 for numbered in self._kept:
                     if numbered.number > after:
                         listener.offer(numbered)
-        self._listeners.add(listener)
+        self._listeners[listener] = None
         try:
             yield listener
         finally:
-            self._listeners.discard(listener)
+            del self._listeners[listener]
 
     def close(self) -> None:
         """End every listener's iteration."""

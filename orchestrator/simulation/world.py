@@ -103,7 +103,7 @@ class World:
         loop.set_exception_handler(self._loop_failed)
         start_s = loop.time()
         try:
-            loop.run(self._live())
+            loop.run(self._live_and_die())
         except Exception as error:  # noqa: BLE001 - whatever it is, the seed that shows it is found
             scene.fail(error)
         finally:
@@ -128,6 +128,14 @@ class World:
         )
 
     # --- the course of a world -------------------------------------------------------------------
+
+    async def _live_and_die(self) -> None:
+        """At the end nobody tidies up: what would be told then is no part of the trace."""
+        try:
+            await self._live()
+        finally:
+            for node in self._scene.services:
+                node.kill()
 
     async def _live(self) -> None:
         for node in self._scene.services:
