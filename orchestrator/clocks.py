@@ -1,4 +1,4 @@
-"""Two clocks: the wall's, which no clock step can stretch, and a virtual one that is told."""
+"""The wall's clock, which no clock step can stretch; virtual ones that are told, one or many."""
 
 from __future__ import annotations
 
@@ -76,6 +76,31 @@ class VirtualClock:
             await _settle()
         self.move(until_ms - self._now_ms)
         await _settle()
+
+
+class VirtualClocks:
+    """A virtual clock for each namespace, all beginning at the same moment."""
+
+    def __init__(self, start_ms: int) -> None:
+        self._start_ms = start_ms
+        # Those that were never moved share one: a namespace nobody plays with costs nothing.
+        self._unmoved = VirtualClock(start_ms)
+        self._moved: dict[str, VirtualClock] = {}
+
+    def clock_for(self, namespace: str) -> VirtualClock:
+        """The clock of this namespace."""
+        return self._moved.get(namespace, self._unmoved)
+
+    def move(self, namespace: str, by_ms: int) -> int:
+        """Let time pass in this namespace and in no other; what its clock says then."""
+        clock = self._moved.setdefault(namespace, VirtualClock(self._start_ms))
+        clock.move(by_ms)
+        return clock.now_ms()
+
+    @property
+    def latest_ms(self) -> int:
+        """What the clock that is furthest ahead says."""
+        return max((one.now_ms() for one in self._moved.values()), default=self._start_ms)
 
 
 async def _settle() -> None:

@@ -34,6 +34,20 @@ class Clock(Protocol):
         """Return when ``now_ms()`` is at least ``at_ms``."""
 
 
+class Clocks(Protocol):
+    """A clock for each namespace, where they do not share the one that everybody has."""
+
+    def clock_for(self, namespace: str) -> Clock:
+        """By which the claims of this namespace are decided."""
+
+    def move(self, namespace: str, by_ms: int) -> int:
+        """Let time pass in this namespace and in no other; what its clock says then."""
+
+    @property
+    def latest_ms(self) -> int:
+        """What the clock that is furthest ahead says."""
+
+
 # ---------------------------------------------------------------------------------------------
 # The store: rows in, rows out, and units that commit together or not at all.
 # ---------------------------------------------------------------------------------------------

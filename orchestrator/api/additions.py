@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from orchestrator.api.development import DEVELOPMENT
 from orchestrator.api.errors import INTERNAL_FAILURE, INVALID_REQUEST, NOT_FOUND, NOT_SATISFIABLE
 from orchestrator.api.members import DEVICE_ID, MAX_RESULTS_MEMBER, NEXT_TOKEN, NEXT_TOKEN_OUT
 from orchestrator.api.operations import Operation
@@ -261,4 +262,5 @@ ADDITIONS: Final[tuple[Operation, ...]] = (
         errors=(INTERNAL_FAILURE,),
         signed=False,
     ),
+    *DEVELOPMENT,
 )

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from orchestrator import __version__
 from orchestrator.api.additions import ADDITIONS
+from orchestrator.api.dev_desk import DevDesk
 from orchestrator.api.edge import RequestDecoder
 from orchestrator.api.errors import (
     METHOD_NOT_ALLOWED,
@@ -20,6 +21,7 @@ from orchestrator.api.errors import (
     refusal_of,
 )
 from orchestrator.api.exchange import ANSWER_HEADERS, PREFLIGHT_HEADERS, Exchange
+from orchestrator.api.faulty import NoAnswerError, do_faulty, hang_up
 from orchestrator.api.frames import ReceiveFrames, send_frames
 from orchestrator.api.handlers import HANDLERS, Answer, json_answer
 from orchestrator.api.limits import ClientGoneError, RateLimit, Receive, read_body
@@ -35,6 +37,7 @@ from orchestrator.claims.facts import FactHub
 from orchestrator.claims.service import ClaimService
 from orchestrator.domain.errors import InvalidRequestError
 from orchestrator.domain.ids import Caller
+from orchestrator.faults import FaultTable
 from orchestrator.settings import Settings
 
 log: Final = logging.getLogger("clickclaim.api")
@@ -44,7 +47,13 @@ _OPENAPI_PATH: Final = "/openapi.json"
 
 
 class ApiApp:
-    """The ASGI application. ``close()`` ends its streams; it then answers as before."""
+    """The ASGI application. ``close()`` ends its streams; it then answers as before.
+
+    ``faults`` are shared with the ingest, where they strike links; other profiles than dev have
+    none.
+    """
+
+    _faults: FaultTable | None = None
 
     def __init__(
         self,
@@ -54,6 +63,7 @@ class ApiApp:
         settings: Settings,
         *,
         frames: ReceiveFrames | None = None,
+        faults: FaultTable | None = None,
         sources: Sources = lambda: (),
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
@@ -63,6 +73,9 @@ class ApiApp:
         self._frames = frames
         self._sources = sources
         self._heartbeat_s = heartbeat_s
+        if settings.profile == "dev":
+            self._faults = FaultTable() if faults is None else faults
+        self._dev = DevDesk(service, access, self._faults)
         self._gate = Gate(access, service.clock, settings)
         self._limit = RateLimit(service.clock, settings.requests_per_s)
         self._routes = Routes((*OPERATIONS, *ADDITIONS))
@@ -88,6 +101,10 @@ class ApiApp:
         started_s = time.perf_counter()
         try:
             answer = await self._answer(exchange, receive)
+        except NoAnswerError as lost:
+            log.info("no answer", extra=facts(**exchange.summary(started_s, None)))
+            await hang_up(lost, receive, send, self._closing)
+            return
         except ClientGoneError:
             log.info("client hung up", extra=facts(**exchange.summary(started_s, None)))
             return
@@ -122,6 +139,9 @@ class ApiApp:
         values = self._decoders[operation.name].decode(
             route.parameters, exchange.query, exchange.headers, body
         )
+        if self._faults and not self._dev.answers(operation.name):
+            struck = self._faults.on_operation(caller.namespace, operation.name)
+            return await do_faulty(struck, lambda: self._do(operation.name, caller, values))
         return await self._do(operation.name, caller, values)
 
     async def _do(
@@ -139,6 +159,8 @@ class ApiApp:
                 raise InvalidRequestError("This service takes no frames: it has no ingest.")
             now_ms = self._service.clock.now_ms()
             return await send_frames(self._frames, caller, values, now_ms=now_ms)
+        if self._dev.answers(name):
+            return await self._dev.answer(name, caller, values)
         return FactStream(
             hub=self._hub,
             caller=caller,

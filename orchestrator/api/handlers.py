@@ -37,7 +37,7 @@ def json_answer(value: Any, headers: Headers = ()) -> Answer:
 Values = Mapping[str, Any]
 Handler = Callable[[ClaimService, Caller, Values], Awaitable[Answer]]
 
-_NO_CONTENT: Final = Answer(204, b"", ())
+NO_CONTENT: Final = Answer(204, b"", ())
 
 
 async def _claim_by_code(service: ClaimService, caller: Caller, values: Values) -> Answer:
@@ -129,7 +129,7 @@ async def _tag(service: ClaimService, caller: Caller, values: Values) -> Answer:
     await service.tag(
         caller, values["resource-arn"], values["tags"], invocation=values[_INVOCATION]
     )
-    return _NO_CONTENT
+    return NO_CONTENT
 
 
 async def _unclaim(service: ClaimService, caller: Caller, values: Values) -> Answer:
@@ -148,7 +148,7 @@ async def _untag(service: ClaimService, caller: Caller, values: Values) -> Answe
     await service.untag(
         caller, values["resource-arn"], values["tagKeys"], invocation=values[_INVOCATION]
     )
-    return _NO_CONTENT
+    return NO_CONTENT
 
 
 async def _update_state(service: ClaimService, caller: Caller, values: Values) -> Answer:

@@ -35,7 +35,7 @@ async def answer_once(
     asked = invocation
 
     async def decide_once() -> Plan[T]:
-        now_ms = context.clock.now_ms()
+        now_ms = context.now_ms(caller.namespace)
         kept = await context.store.answer(caller.access_key, operation, asked)
         if kept is not None and now_ms - kept.answered_ms < ANSWERS_KEPT_MS:
             return Plan(msgspec.json.decode(kept.body, type=answer_type))

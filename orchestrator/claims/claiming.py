@@ -29,7 +29,7 @@ async def initiate(
     parse_device_id(device_id)
 
     async def decide() -> Plan[Initiated]:
-        now_ms = context.clock.now_ms()
+        now_ms = context.now_ms(caller.namespace)
         device = await _device_to_initiate(context, caller, device_id, now_ms)
         step = claims.initiate(
             device.claim,
@@ -66,7 +66,7 @@ async def finalize(
     kept_tags = check_tags({}, tags or {})
 
     async def decide() -> Plan[str]:
-        now_ms = context.clock.now_ms()
+        now_ms = context.now_ms(caller.namespace)
         device = await context.store.device(caller.namespace, device_id)
         if device is None:
             raise UnknownDeviceError
@@ -112,7 +112,7 @@ async def unclaim(
     parse_device_id(device_id)
 
     async def decide() -> Plan[str]:
-        now_ms = context.clock.now_ms()
+        now_ms = context.now_ms(caller.namespace)
         device = await context.store.device(caller.namespace, device_id)
         if device is None:
             raise UnknownDeviceError
@@ -228,7 +228,7 @@ async def _record_refusal(
     error: RefusedError,
 ) -> None:
     """An attempt that was refused is on record too, with its reason."""
-    now_ms = context.clock.now_ms()
+    now_ms = context.now_ms(caller.namespace)
     reason = "claimed or being claimed" if isinstance(error, TakenError) else "initiated in vain"
     attempt = Attempt(
         attempt_id=context.new_id(),

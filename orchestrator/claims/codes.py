@@ -49,7 +49,7 @@ async def claim_by_code(
 ) -> CodeClaimed:
     """Claim every device of the code, or none."""
     parse_claim_code(code)
-    tries.check(caller, context.clock.now_ms())
+    tries.check(caller, context.now_ms(caller.namespace))
 
     async def decide() -> Plan[CodeClaimed]:
         found = await context.store.claim_code(caller.namespace, code)
@@ -64,14 +64,14 @@ async def claim_by_code(
     try:
         return await answer_once(context, caller, operation, invocation, CodeClaimed, decide)
     except ClaimCodeRefusedError:
-        tries.note(caller, context.clock.now_ms())
+        tries.note(caller, context.now_ms(caller.namespace))
         raise
 
 
 async def _claim_all(
     context: Context, caller: Caller, code: ClaimCode, answer: CodeClaimed
 ) -> Plan[CodeClaimed]:
-    now_ms = context.clock.now_ms()
+    now_ms = context.now_ms(caller.namespace)
     ops: list[Op] = []
     facts: list[Fact] = []
     for device_id in code.device_ids:

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 from orchestrator.domain.attempts import Attempt, ended
 from orchestrator.domain.claims import Ending
 from orchestrator.domain.errors import ClickclaimError
-from orchestrator.ports import Clock, Fact, Notifier, Store
+from orchestrator.ports import Clock, Clocks, Fact, Notifier, Store
 from orchestrator.settings import Settings
 from orchestrator.units import Committed, Op, SwapAttempt
 
@@ -47,9 +47,17 @@ class Context:
     settings: Settings
     notifier: Notifier | None
     new_id: Callable[[], str]
+    clocks: Clocks | None = None
+    """Each namespace's own clock; None when all go by ``clock``."""
     deadline_moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when an attempt's deadline came to lie before the one that is waited for."""
     awaited_deadline_ms: int | None = None
+
+    def now_ms(self, namespace: str) -> int:
+        """What time it is for the claims of this namespace."""
+        if self.clocks is None:
+            return self.clock.now_ms()
+        return self.clocks.clock_for(namespace).now_ms()
 
     async def change(self, decide: Callable[[], Awaitable[Plan[T]]]) -> T:
         """Decide, commit, tell, answer; when the device has moved on meanwhile, decide anew.

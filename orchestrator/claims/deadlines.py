@@ -21,7 +21,7 @@ async def expire_due(context: Context) -> int:
     """End every attempt whose deadline has come; how many that were."""
     ended = 0
     while due := await context.store.due_attempts(context.clock.now_ms(), DUE_AT_ONCE):
-        done = await asyncio.gather(*(_expire(context, attempt) for attempt in due))
+        done = await asyncio.gather(*(expire(context, attempt) for attempt in due))
         ended += sum(done)
     return ended
 
@@ -66,11 +66,11 @@ async def _first(context: Context, deadline_ms: int) -> None:
                 await task
 
 
-async def _expire(context: Context, due: Attempt) -> bool:
+async def expire(context: Context, due: Attempt) -> bool:
     """End one attempt, unless something else ended it or gave it more time meanwhile."""
 
     async def decide() -> Plan[bool]:
-        now_ms = context.clock.now_ms()
+        now_ms = context.now_ms(due.namespace)
         attempt = await context.store.attempt(due.attempt_id)
         if attempt is None or attempt.outcome is not None or now_ms < attempt.deadline_ms:
             return Plan(False)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from orchestrator.claims import claiming, codes, deadlines, devices, inbox, methods, tags
+from orchestrator.claims import (
+    claiming,
+    codes,
+    deadlines,
+    devices,
+    inbox,
+    methods,
+    tags,
+    virtual_time,
+)
 from orchestrator.claims.context import Context
 from orchestrator.claims.views import CodeClaimed, DeviceView, EventView, Page
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.events import ClickHeard, DeviceEvent, RepeatRule, UnknownDevice
 from orchestrator.domain.ids import Caller
-from orchestrator.ports import Clock, Initiated, Notifier, Store
+from orchestrator.ports import Clock, Clocks, Initiated, Notifier, Store
 from orchestrator.settings import Settings
 from orchestrator.units import AttemptQuery
 
@@ -26,7 +36,8 @@ class ClaimService:
     """Who owns which button, over a store. Refusals are ``domain.errors``.
 
     Every change is committed when its method returns. The operations' answers are the situation
-    table of the docs; ``invocation`` makes sending one again safe for ten minutes.
+    table of the docs; ``invocation`` makes sending one again safe for ten minutes. Claims are
+    decided by ``clock``, or by their namespace's where ``clocks`` gives each its own.
     """
 
     def __init__(
@@ -36,13 +47,16 @@ class ClaimService:
         settings: Settings,
         notifier: Notifier | None = None,
         *,
+        clocks: Clocks | None = None,
         new_id: Callable[[], str] = random_id,
     ) -> None:
         self.store = store
         self.clock = clock
+        self.clocks = clocks
         self.settings = settings
-        self._context = Context(store, clock, settings, notifier, new_id)
+        self._context = Context(store, clock, settings, notifier, new_id, clocks)
         self._tries = codes.FailedTries()
+        self._advancing = asyncio.Lock()
 
     # --- the claim -----------------------------------------------------------------------------
 
@@ -202,6 +216,22 @@ class ClaimService:
     async def expire_due(self) -> int:
         """End every attempt whose deadline has come; how many that were."""
         return await deadlines.expire_due(self._context)
+
+    def now_ms(self, namespace: str) -> int:
+        """What time it is for the claims of this namespace."""
+        return self._context.now_ms(namespace)
+
+    async def advance(self, namespace: str, by_ms: int) -> int:
+        """Let time pass in a namespace that has a clock of its own; what the clock says then.
+
+        Whatever became due on the way is committed, each at its time, when this returns.
+        """
+        async with self._advancing:
+            return await virtual_time.advance(self._context, namespace, by_ms)
+
+    async def resume_time(self) -> None:
+        """End what is overdue at the start of clocks of one's own. Before anything else."""
+        await virtual_time.resume(self._context)
 
     async def run_deadlines(self) -> NoReturn:
         """End attempts at their deadlines, for ever. One task a service; cancel to stop."""

@@ -75,6 +75,13 @@ def serve(
         int | None,
         typer.Option("--requests-per-second", min=1, help="Limit per account and operation."),
     ] = None,
+    clock: Annotated[
+        Literal["real", "virtual"],
+        typer.Option(
+            "--clock",
+            help="virtual: claims' time stands still until POST /v1/clock/advance; dev only.",
+        ),
+    ] = "real",
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         typer.Option("--log-level", help="Log lines are JSON on stderr."),
@@ -92,6 +99,11 @@ def serve(
             "The production profile needs a broker of its own, or none.",
             "clickclaim serve --profile production --mqtt mqtt://HOST:1883/",
         )
+    if clock == "virtual" and profile != "dev":
+        usage(
+            f"Virtual time is for tests: the {profile} profile goes by the real clock.",
+            "clickclaim serve --profile dev --clock virtual",
+        )
     try:
         address, broker = HttpAddress.parse(http), BrokerChoice.parse(mqtt or "embedded", profile)
     except AddressError as error:
@@ -107,7 +119,13 @@ def serve(
     )
     _log_to_stderr(log_level)
     folder, specs = folder_of(data), tuple(source or ())
-    run_async(lambda: _serve(settings, folder, address, broker, specs, as_json=as_json), fast=True)
+    virtual_time = clock == "virtual"
+    run_async(
+        lambda: _serve(
+            settings, folder, address, broker, specs, virtual_time=virtual_time, as_json=as_json
+        ),
+        fast=True,
+    )
 
 
 async def _serve(
@@ -117,6 +135,7 @@ async def _serve(
     broker: BrokerChoice,
     specs: tuple[str, ...],
     *,
+    virtual_time: bool,
     as_json: bool,
 ) -> None:
     from orchestrator.clocks import WallClock
@@ -125,7 +144,9 @@ async def _serve(
 
     for spec in specs:
         open_ear(spec, clock=WallClock())  # a wrong spec is told before anything starts
-    async with serving(settings, folder, http=address, broker=broker, sources=specs) as running:
+    async with serving(
+        settings, folder, http=address, broker=broker, sources=specs, virtual_time=virtual_time
+    ) as running:
         if as_json:
             print_json({"ready": True, "http": running.http, "mqtt": running.mqtt})
         else:

@@ -16,7 +16,9 @@ from hardware.supervisor import StateChange, Supervisor
 from orchestrator.claims.service import ClaimService
 from orchestrator.domain.errors import ClickclaimError
 from orchestrator.domain.ids import DEFAULT_NAMESPACE, Caller
+from orchestrator.faults import FaultTable
 from orchestrator.ingest.contacts import Contacts
+from orchestrator.ingest.faulty import read_faulty
 from orchestrator.ingest.hearing import Ear, Reader
 from orchestrator.ingest.lanes import Lanes
 from orchestrator.ingest.markers import Markers
@@ -59,12 +61,14 @@ class Ingest:
         listener: Listener | None = None,
         options: Options | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
+        faults: FaultTable | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = service.clock
         self._namespace = namespace
         self._listener = listener
         self._sleep = sleep
+        self._faults = faults
         self._reader = Reader(service, options=options, sleep=sleep)
         self._markers = Markers(service.store, service.clock)
         self._lanes: Lanes[_Work] = Lanes(self._do, limit=max_in_flight)
@@ -176,7 +180,12 @@ class Ingest:
         await self._put(ear, click, _nobody)
 
     async def _do(self, work: _Work) -> None:
-        reports = await self._reader.read(work.ear, work.what, work.identity)
+        if self._faults:
+            reports = await read_faulty(
+                self._faults, self._reader, work.ear, work.what, work.identity, sleep=self._sleep
+            )
+        else:
+            reports = await self._reader.read(work.ear, work.what, work.identity)
         if isinstance(work.what, RawFrame):
             self._contacts.heard(work.ear, work.what.source)
         if self._listener is not None:

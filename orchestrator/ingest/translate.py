@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from hardware.click import Click, RawFrame
@@ -59,6 +60,18 @@ def click_heard(click: Click, *, namespace: str, device_id: str, now_ms: int) ->
         certificate_id=click.certificate_id,
         test_mode=click.test_mode,
     )
+
+
+def by_own_clock(heard: ClickHeard, own_ms: int, now_ms: int) -> ClickHeard:
+    """The click by the clock of a namespace that has its own, which says ``own_ms`` now.
+
+    Contacts bounce and sources queue in real time; but a clock that stands still knows no
+    milliseconds between hearing and judging, so the click came now.
+    """
+    queued_ms = heard.queued_since_ms
+    if queued_ms:
+        queued_ms = max(0, queued_ms + own_ms - now_ms)
+    return replace(heard, received_ms=own_ms, queued_since_ms=queued_ms)
 
 
 def is_simulated(frame: RawFrame) -> bool:

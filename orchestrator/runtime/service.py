@@ -17,8 +17,9 @@ from orchestrator.claims.facts import FactHub
 from orchestrator.claims.local import LocalClaims
 from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.claims.service import ClaimService
-from orchestrator.clocks import WallClock
+from orchestrator.clocks import VirtualClocks, WallClock
 from orchestrator.domain.ids import Caller
+from orchestrator.faults import FaultTable
 from orchestrator.ingest import Ingest
 from orchestrator.ports import Clock, Store
 from orchestrator.settings import Settings
@@ -39,6 +40,8 @@ class Service:
     access: AccessKeys
     registry: DeviceRegistry
     ingest: Ingest
+    faults: FaultTable | None = None
+    """What goes wrong on purpose; profile dev alone has it."""
 
     def api(self, caller: Caller | None = None) -> LocalClaims:
         """The claim API with the rights of ``caller``; without one, of whoever has no key."""
@@ -67,17 +70,23 @@ async def open_service(
     folder: Path | None,
     *,
     clock: Clock | None = None,
+    virtual_time: bool = False,
 ) -> AsyncIterator[Service]:
     """A claim service on a data folder, for itself alone; in memory when ``folder`` is None.
 
-    Raises StoreError: the folder is in use, unreadable, or not to be written.
+    In virtual time each namespace has a clock of its own that moves when it is told to; whatever
+    is not a claim goes by ``clock``. Raises StoreError: the folder is in use, unreadable, or not to be written.
     """
     clock = clock or WallClock()
     store = await _open_store(folder)
     try:
         hub = FactHub()
-        claims = ClaimService(store, clock, settings, hub)
+        clocks = await _virtual_clocks(store, clock) if virtual_time else None
+        claims = ClaimService(store, clock, settings, hub, clocks=clocks)
+        faults = FaultTable() if settings.profile == "dev" else None
         async with contextlib.AsyncExitStack() as stack:
+            if virtual_time:
+                await claims.resume_time()
             for work, name in _timers(claims):
                 await stack.enter_async_context(beside(work, name))
             yield Service(
@@ -88,7 +97,8 @@ async def open_service(
                 hub=hub,
                 access=AccessKeys(store, clock, settings),
                 registry=DeviceRegistry(store, clock, settings),
-                ingest=Ingest(claims),
+                ingest=Ingest(claims, faults=faults),
+                faults=faults,
             )
     finally:
         await store.close()
@@ -104,7 +114,15 @@ async def _open_store(folder: Path | None) -> Store:
     return await SqliteStore.open(folder)
 
 
+async def _virtual_clocks(store: Store, clock: Clock) -> VirtualClocks:
+    from orchestrator.claims.virtual_time import start_ms  # noqa: PLC0415 - few ask for it
+
+    return VirtualClocks(await start_ms(store, clock.now_ms()))
+
+
 def _timers(claims: ClaimService) -> list[tuple[Coroutine[Any, Any, Any], str]]:
+    if claims.clocks is not None:
+        return []  # time passes when it is told to, and nothing gets old
     return [
         (claims.run_deadlines(), "deadlines"),
         (_purge(claims), "purge"),

@@ -92,6 +92,7 @@ async def serving(
     http: HttpAddress,
     broker: BrokerChoice,
     sources: Sequence[str] = (),
+    virtual_time: bool = False,
 ) -> AsyncIterator[Running]:
     """Serve while the body runs: entered when HTTP answers and every source hears.
 
@@ -103,7 +104,9 @@ async def serving(
     from orchestrator.api.server import ApiServer  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(open_service(settings, folder))
+        service = await stack.enter_async_context(
+            open_service(settings, folder, virtual_time=virtual_time)
+        )
         mqtt = broker.url
         if broker.embedded_port is not None:
             mqtt = await _start_broker(stack, settings, broker.embedded_port)
@@ -120,6 +123,7 @@ async def serving(
             service.hub,
             settings,
             frames=service.ingest.receive_frames,
+            faults=service.faults,
             sources=lambda: _situations(service),
         )
         server = ApiServer(app, http.host, http.port)
