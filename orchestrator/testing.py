@@ -169,13 +169,14 @@ async def claim_service(
     from orchestrator.runtime.service import open_service  # noqa: PLC0415
 
     settings = settings or for_profile("dev")
-    async with open_service(settings, None, clock=clock) as service:
+    async with open_service(settings, None, clock=clock) as service, service.listening(()):
         app = ApiApp(
             service.claims,
             service.access,
             service.hub,
             settings,
             frames=service.ingest.receive_frames,
+            faults=service.faults,
         )
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=URL) as http:

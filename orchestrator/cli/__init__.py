@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from orchestrator.cli.commands import COMMANDS, overview, suggestion
+from orchestrator.cli.commands import (
+    COMMANDS,
+    COMPLETION,
+    COMPLETION_OPTIONS,
+    overview,
+    suggestion,
+)
 
 __all__ = ["main"]
 
@@ -12,6 +19,10 @@ __all__ = ["main"]
 def main() -> None:
     """Run ``clickclaim`` with the arguments of this process, and exit with its code."""
     arguments = sys.argv[1:]
+    if COMPLETION in os.environ:  # a shell asks what may follow what was typed so far
+        from orchestrator.cli.app import complete
+
+        sys.exit(complete(arguments))
     # The overview loads nothing: it is what people see first, and often.
     if not arguments or arguments[0] in {"--help", "-h", "help"}:
         sys.stdout.write(overview(colour=sys.stdout.isatty()))
@@ -22,10 +33,11 @@ def main() -> None:
         sys.stdout.write(f"clickclaim {__version__}\n")
         sys.exit(0)
     name = arguments[0]
-    if name not in COMMANDS and name not in {"--install-completion", "--show-completion"}:
+    if name not in COMMANDS and name not in COMPLETION_OPTIONS:
         sys.stderr.write(f"error: there is no command {name!r}\n  {suggestion(name)}\n")
         sys.exit(2)
 
-    from orchestrator.cli.app import run_command
+    from orchestrator.cli.app import complete, run_command
 
-    sys.exit(run_command(arguments))
+    run = complete if name in COMPLETION_OPTIONS else run_command
+    sys.exit(run(arguments))

@@ -45,11 +45,11 @@ class CommandError(Exception):
         self.code = code
 
 
-def new_app(summary: str, *, group: bool = False) -> typer.Typer:
+def new_app(summary: str, *, group: bool = False, completion: bool = False) -> typer.Typer:
     """The Typer application of one command's module."""
     app = typer.Typer(
         help=summary,
-        add_completion=False,
+        add_completion=completion,
         no_args_is_help=group,
         # Help is prettier with boxes on a terminal and easier to read without them in a file.
         rich_markup_mode="rich" if sys.stdout.isatty() else None,
@@ -63,10 +63,14 @@ def new_app(summary: str, *, group: bool = False) -> typer.Typer:
 
 def whole_app() -> typer.Typer:
     """Every command in one application: for shell completion, and for whoever reads them all."""
-    whole = new_app("clickclaim claims physical buttons.")
-    whole._add_completion = True  # noqa: SLF001 - Typer has no other way to say it later
+    whole = new_app("clickclaim claims physical buttons.", completion=True)
     for name, command in COMMANDS.items():
-        whole.add_typer(_load(command.module), name=name, help=command.summary)
+        app = _load(command.module)
+        if app.registered_callback is not None:
+            whole.add_typer(app, name=name, help=command.summary)
+        for one in app.registered_commands:
+            if app.registered_callback is None and one.callback is not None:
+                whole.command(name, short_help=command.summary)(one.callback)
     return whole
 
 
@@ -75,11 +79,12 @@ def run_command(arguments: list[str]) -> int:
     # Commands say what happens in words of their own; `serve` turns the log on.
     logging.getLogger().addHandler(logging.NullHandler())
     name = arguments[0]
-    if "_CLICKCLAIM_COMPLETE" in os.environ or name not in COMMANDS:
-        return _run(typer.Typer.__call__, whole_app(), arguments, "clickclaim")
-    return _run(
-        typer.Typer.__call__, _load(COMMANDS[name].module), arguments[1:], f"clickclaim {name}"
-    )
+    return _run(_load(COMMANDS[name].module), arguments[1:], f"clickclaim {name}")
+
+
+def complete(arguments: list[str]) -> int:
+    """Answer a shell that asks for completions, or install them; the exit code."""
+    return _run(whole_app(), arguments, "clickclaim")
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = False) -> T:
@@ -115,9 +120,9 @@ def _nothing() -> None:
     """A group does nothing by itself."""
 
 
-def _run(call: Callable[..., Any], app: typer.Typer, arguments: list[str], program: str) -> int:
+def _run(app: typer.Typer, arguments: list[str], program: str) -> int:
     try:
-        call(app, arguments, prog_name=program)
+        app(arguments, prog_name=program)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else FAILED
     except BrokenPipeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -99,3 +100,22 @@ def test_a_reader_who_has_seen_enough_is_no_failure(data, cli):
     listed.stderr.close()
     assert listed.wait(30) in (0, 1)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("clickclaim se", ["serve"]),
+        ("clickclaim devices al", ["alias"]),
+        ("clickclaim wh", ["why"]),
+    ],
+)
+def test_a_shell_is_told_what_may_follow(typed, offered):
+    asked = {
+        **os.environ,
+        "_CLICKCLAIM_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
+    ran = subprocess.run(PROGRAM, env=asked, capture_output=True, text=True, check=True, timeout=30)
+    assert ran.stdout.split() == offered
