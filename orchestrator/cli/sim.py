@@ -9,5 +9,5 @@ from orchestrator.cli.sim_plot import plot
 app = new_app("Simulate buttons: fleets on a real broker, and plots of contacts.", group=True)
 
 # Each subcommand is a module beside this one, which loads what it needs when it runs.
-app.command()(fleet)
-app.command()(plot)
+app.command(short_help="Connect many buttons to a broker: is any click lost?")(fleet)
+app.command(short_help="Draw a contact: waveform, level, edges, click.")(plot)
