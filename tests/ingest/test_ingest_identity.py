@@ -245,6 +245,18 @@ async def test_a_press_recorded_before_a_later_beacon_is_an_old_one(world):
     assert played_back.disposition == "REPLAYED"
 
 
+async def test_beacons_are_remembered_between_two_writes(world):
+    await world.registry.add("default", [MAC_ID])
+    await world.registry.set_key("default", MAC_ID, "bthome", BIND_KEY)
+    await world.run()
+    for counter in (500, 502):
+        await world.told(advertisement(world, encrypted(counter, bytes.fromhex("00083a00"))))
+    stored = (await world.store.device("default", MAC_ID)).repeats
+    assert stored["mark"] == [500]  # the second came within the minute
+    (report,) = await world.told(advertisement(world, encrypted(501, bytes.fromhex("00073a01"))))
+    assert report.disposition == "REPLAYED"
+
+
 async def test_a_reset_counter_forgets_beacons_too(world):
     await world.registry.add("default", [MAC_ID])
     await world.registry.set_key("default", MAC_ID, "bthome", BIND_KEY)
@@ -322,6 +334,18 @@ async def test_levels_that_a_station_kept_for_us_are_timed_by_their_own_times(wo
     await world.clock.advance(500)
     click = (await world.reported(3))[2]
     assert (click.event.click_type, click.event.received_ms) == ("SINGLE", then_ms)
+
+
+async def test_a_press_that_comes_late_in_two_posts_is_not_taken_for_a_long_one(world):
+    await world.registry.add("default", [MAC_ID])
+    await world.run()
+    then_ms = world.clock.now_ms() - 30_000
+    await world.ingest.receive_frames(MINE, [level(world, closed=True, heard_ms=then_ms)])
+    await world.clock.advance(100)
+    up = level(world, closed=False, heard_ms=then_ms + 90)
+    await world.ingest.receive_frames(MINE, [up])
+    await world.clock.advance(500)
+    assert (await world.reported(3))[2].event.click_type == "SINGLE"
 
 
 async def test_the_end_of_a_recording_waits_for_the_click_it_ends_with(world):

@@ -17,7 +17,7 @@ from tests.ingest.world import MINE, World
 
 
 class GatedStore(MemoryStore):
-    """Commits clicks of a device only while its gate is open."""
+    """Commits clicks of a device, or one press, only while its gate is open."""
 
     def __init__(self):
         super().__init__()
@@ -32,8 +32,9 @@ class GatedStore(MemoryStore):
             raise self.failures.pop(0)
         for click in clicks:
             self.arrived.set()
-            if click.device_id in self.gates:
-                await self.gates[click.device_id].wait()
+            for name in (click.device_id, click.press_id):
+                if name in self.gates:
+                    await self.gates[name].wait()
         outcome = await super().unit(ops)
         self.committed += [(click.device_id, click.press_id) for click in clicks]
         return outcome
@@ -82,7 +83,12 @@ async def test_a_frame_is_acknowledged_when_what_it_led_to_is_durable_and_not_be
 
 
 async def test_clicks_of_one_button_are_committed_in_the_order_in_which_they_were_heard(gated):
+    first = gated.store.gates["7.1"] = asyncio.Event()
     gated.hear(*[gated.frame(counter=number) for number in range(1, 9)])
+    await gated.store.arrived.wait()
+    await turns()
+    assert gated.store.committed == []  # none overtakes the first
+    first.set()
     await gated.reported(8)
     assert gated.store.committed == [("B1", f"7.{number}") for number in range(1, 9)]
 
