@@ -7,10 +7,11 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
 
@@ -22,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hardware.source import SourceAwayError, SourceError, SourceRefusedError
 from hardware.sources.mqtt_errors import explain_connect
+from hardware.sources.mqtt_marker import Marker
 from hardware.sources.mqtt_spec import MqttSpec
 
 # A click is some hundred bytes; what hubs and gateways add stays far below this.
@@ -60,34 +62,6 @@ class Arrival:
     acknowledged: bool = False
 
 
-@dataclass(slots=True)
-class Marker:
-    """What we publish to ourselves: proof that everything published before it has been heard."""
-
-    topic: str
-    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
-    sent_ms: dict[int, int] = field(default_factory=dict)
-    """When each marker that has not come back was published, by its number."""
-    count: int = 0
-
-    def next(self, now_ms: int) -> str:
-        """The payload of the next marker."""
-        self.count += 1
-        self.sent_ms[self.count] = now_ms
-        return f"{self.nonce}:{self.count}"
-
-    def heard(self, payload: bytes) -> int | None:
-        """When the marker with this payload was published; None when it is not one of ours."""
-        nonce, _, number = payload.decode(errors="replace").partition(":")
-        if nonce != self.nonce or not number.isdecimal():
-            return None
-        count = int(number)
-        sent_ms = self.sent_ms.get(count)
-        # Whoever is older than one that came back will not come back any more.
-        self.sent_ms = {n: ms for n, ms in self.sent_ms.items() if n > count}
-        return sent_ms
-
-
 class Connection:
     """One connection, from CONNECT to its end. Not used again after that.
 
@@ -121,6 +95,7 @@ class Connection:
         self._unacknowledged: deque[Arrival] = deque()
         self._news = asyncio.Event()
         self._failure: SourceError | None = None
+        self._count = 0
         self._dropped = 0
         self._closed = False
         self._client: aiomqtt.Client | None = None
@@ -213,6 +188,8 @@ class Connection:
             keepalive=KEEPALIVE_S,
             timeout=self._timeout_s,
             tls_context=context,
+            # A PUBACK has four bytes: without this each waits up to 40 ms for the one before.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             **options,
         )
         # The one place where a message is not acknowledged when it arrives but when what it led
@@ -277,9 +254,12 @@ class Connection:
         """Publish a marker now and then. Each that is not taken within the timeout is a loss."""
         while True:
             await asyncio.sleep(self._marker_every_s)
+            heard = self._count
             try:
                 await self._publish_marker(client)
             except aiomqtt.MqttError as error:
+                if self._count > heard:
+                    continue  # it has much to say; it will come to us
                 reason = f"the broker stopped answering ({error})"
                 self._lose(SourceAwayError(self._spec.shown, reason))
                 return
@@ -320,6 +300,7 @@ class Connection:
         """A message came in. Called by the client's reader, so it must be quick."""
         if self._failure is not None:
             return  # given up: the broker sends it again
+        self._count += 1
         arrival = Arrival(message, self._now_ms(), queued=not self._behind_marker)
         if message.qos:
             self._unacknowledged.append(arrival)
