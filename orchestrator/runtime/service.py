@@ -75,7 +75,9 @@ async def open_service(
     """A claim service on a data folder, for itself alone; in memory when ``folder`` is None.
 
     In virtual time each namespace has a clock of its own that moves when it is told to; whatever
-    is not a claim goes by ``clock``. Raises StoreError: the folder is in use, unreadable, or not to be written.
+    is not a claim goes by ``clock``.
+
+    Raises StoreError: the folder is in use, unreadable, or not to be written.
     """
     clock = clock or WallClock()
     store = await _open_store(folder)

@@ -38,6 +38,18 @@ def test_the_ready_line_tells_where_and_then_it_answers(serve):
     assert [one["state"] for one in health["sources"]] == ["READING"]
 
 
+def test_virtual_time_passes_when_it_is_told_to(serve, start):
+    served = serve("--clock", "virtual")
+    claim = start("claim", BUTTON, "--service", served.http, "--source", served.mqtt, "--json")
+    claim.note("press the button now")
+    advance = urllib.request.Request(
+        f"{served.http}/v1/clock/advance", b'{"ms": 120000}', method="POST"
+    )
+    with urllib.request.urlopen(advance, timeout=PATIENCE_S) as answer:
+        assert json.load(answer)["virtual"] is True
+    assert claim.end().json["outcome"] == "TIMED_OUT"
+
+
 def test_sigterm_ends_it_cleanly_open_streams_included(serve):
     served = serve()
     stream = urllib.request.urlopen(f"{served.http}/v1/stream", timeout=PATIENCE_S)
@@ -131,6 +143,11 @@ def test_a_broker_that_is_not_there(cli, data, monkeypatch):
         (["--profile", "production"], "needs a broker of its own"),
         (["--profile", "production", "--mqtt", "embedded"], "production profile does not take it"),
         (["--window", "5"], "window"),
+        (["--clock", "virtual", "--profile", "demo"], "--profile dev --clock virtual"),
+        (
+            ["--clock", "virtual", "--profile", "production", "--mqtt", "none"],
+            "--profile dev --clock virtual",
+        ),
         (["--source", "carrier-pigeon:"], "carrier-pigeon:"),
         (["--source", "sim:"], "clickclaim press"),
     ],

@@ -1,0 +1,156 @@
+"""What goes wrong on purpose goes wrong there, so often, for its namespace, and is told apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from orchestrator.faults import ANY, Fault, FaultTable
+from tests.development.conftest import DEVICE
+
+
+async def test_an_error_is_answered_and_nothing_is_done(tester):
+    await tester.plan(
+        {"kind": "error", "operation": "InitiateDeviceClaim", "error": "InternalFailureException",
+         "count": 1},
+    )  # fmt: skip
+    failed = await tester.initiate()
+    assert failed.status_code == 500
+    assert failed.headers["x-amzn-errortype"] == "InternalFailureException"
+    assert (await tester.do("GET", "/v1/records")).json()["records"] == []
+    assert (await tester.initiate()).status_code == 200
+    assert await tester.struck() == [1]
+
+
+async def test_a_gateway_in_front_knows_no_exception(tester):
+    await tester.plan({"kind": "error", "operation": "*", "status": 503})
+    failed = await tester.initiate()
+    assert failed.status_code == 503
+    assert "x-amzn-errortype" not in failed.headers
+
+
+async def test_a_crash_cuts_the_connection_after_the_commit(tester):
+    await tester.plan({"kind": "crash", "operation": "InitiateDeviceClaim", "count": 1})
+    with pytest.raises(httpx.TransportError):
+        await tester.initiate(**{"amz-sdk-invocation-id": "once"})
+    assert (await tester.why())["state"] == "CLAIM_INITIATED"
+    again = await tester.initiate(**{"amz-sdk-invocation-id": "once"})
+    assert again.headers["x-clickclaim-epoch"] == "1"
+
+
+async def test_a_dropped_request_is_neither_done_nor_answered(tester):
+    await tester.plan({"kind": "drop", "operation": "InitiateDeviceClaim", "count": 1})
+    with pytest.raises(httpx.ReadTimeout):
+        await tester.http.put(f"/devices/{DEVICE}/initiate-claim", timeout=0.2)
+    assert (await tester.do("GET", "/v1/records")).json()["records"] == []
+    assert (await tester.initiate()).status_code == 200
+
+
+async def test_the_service_ends_while_a_client_waits_for_a_dropped_request(new_tester, url):
+    tester = await new_tester()
+    await tester.plan({"kind": "drop", "operation": "*"})
+    waiting = asyncio.create_task(tester.initiate())
+    while await tester.struck() != [1]:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    # What ends the service is the fixture; the test's own time limit is the verdict.
+
+
+async def test_a_request_that_arrives_twice_is_done_once_when_it_says_who_it_is(tester):
+    await tester.plan({"kind": "duplicate", "operation": "InitiateDeviceClaim"})
+    named = await tester.initiate(**{"amz-sdk-invocation-id": "once"})
+    assert named.headers["x-clickclaim-epoch"] == "1"
+    nameless = await tester.initiate()
+    assert nameless.headers["x-clickclaim-epoch"] == "3"
+
+
+async def test_latency_is_real_time(tester):
+    await tester.plan({"kind": "latency", "operation": "GetDeviceMethods", "latencyMs": 150})
+    began = time.monotonic()
+    await tester.do("GET", f"/devices/{DEVICE}/methods")
+    assert time.monotonic() - began >= 0.15
+
+
+async def test_a_click_that_is_lost_on_its_link_never_was(tester):
+    await tester.initiate()
+    await tester.plan({"kind": "drop", "link": "sim:", "count": 1})
+    lost = await tester.press()
+    assert lost["disposition"] is None
+    assert "lost on the way" in lost["reason"]
+    assert (await tester.why())["clicks"] == []
+    assert (await tester.press("serial:/dev/ttyACM0"))["disposition"] == "MATCHED"
+
+
+async def test_a_click_heard_twice_counts_once(tester):
+    await tester.initiate()
+    await tester.plan({"kind": "duplicate", "link": "*"})
+    assert (await tester.press())["disposition"] == "MATCHED"
+    (click,) = (await tester.why())["clicks"]
+    assert (click["disposition"], click["repeats"]) == ("MATCHED", 1)
+
+
+async def test_faults_of_one_namespace_strike_no_other(new_tester):
+    one, other = await new_tester(), await new_tester()
+    await one.plan({"kind": "error", "operation": "*", "status": 500})
+    assert (await other.initiate()).status_code == 200
+    assert (await other.do("GET", "/v1/faults")).json() == {"faults": []}
+    assert (await one.initiate()).status_code == 500
+    assert (await one.do("DELETE", "/v1/faults")).status_code == 204
+    assert (await one.initiate()).status_code == 200
+
+
+async def test_the_same_seed_strikes_the_same_requests(tester):
+    async def run(seed: int) -> list[int]:
+        flaky = {"kind": "error", "operation": "*", "status": 500, "probability": 0.5}
+        await tester.plan(flaky, seed=seed)
+        return [
+            (await tester.do("GET", f"/devices/{DEVICE}/methods")).status_code for _ in range(24)
+        ]
+
+    first = await run(7)
+    assert set(first) == {404, 500}
+    assert await run(7) == first
+    assert await run(8) != first
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"kind": "crash"}, "operation or link"),
+        ({"kind": "drop", "operation": "*", "link": "*"}, "not both"),
+        ({"kind": "crash", "link": "mqtt:"}, "strikes an operation"),
+        ({"kind": "latency", "operation": "*"}, "latencyMs"),
+        ({"kind": "drop", "operation": "*", "latencyMs": 5}, "latencyMs"),
+        ({"kind": "error", "operation": "*"}, "either error or status"),
+        ({"kind": "error", "operation": "*", "error": "Oops"}, "Oops"),
+        ({"kind": "explode", "operation": "*"}, "explode"),
+        ({"kind": "drop", "operation": "*", "probability": 2}, "probability"),
+    ],
+)
+async def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(tester, fault, says):
+    await tester.plan({"kind": "drop", "link": "sim:"})
+    answer = await tester.do("PUT", "/v1/faults", {"faults": [fault]})
+    assert answer.status_code == 400
+    assert says in answer.json()["message"]
+    assert len((await tester.do("GET", "/v1/faults")).json()["faults"]) == 1
+
+
+def test_one_more_fault_in_a_plan_shifts_no_others_dice():
+    flaky = Fault(kind="drop", operation=ANY, probability=0.5)
+    alone, together = FaultTable(), FaultTable()
+    alone.put("n", [flaky], seed=3)
+    together.put("n", [flaky, Fault(kind="drop", link=ANY, probability=0.5)], seed=3)
+    for _ in range(50):
+        together.on_link("n", "sim:")
+        assert alone.on_operation("n", "X") == together.on_operation("n", "X")
+
+
+def test_an_empty_plan_is_no_plan():
+    table = FaultTable()
+    table.put("n", [Fault(kind="drop", operation=ANY)], seed=0)
+    assert table
+    table.put("n", [], seed=0)
+    assert not table
