@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from orchestrator.stores.memory import MemoryStore
 
 from orchestrator.claims.facts import FactHub
 from orchestrator.claims.local import LocalClaims
@@ -16,6 +15,7 @@ from orchestrator.clocks import VirtualClock
 from orchestrator.domain.events import ClickHeard, DeviceEvent, Evidence, Judgement
 from orchestrator.domain.ids import Caller
 from orchestrator.settings import Settings, for_profile
+from orchestrator.stores.memory import MemoryStore
 
 ALICE = Caller(namespace="default", account="111111111111", access_key="alice")
 BOB = Caller(namespace="default", account="222222222222", access_key="bob")
