@@ -15,7 +15,7 @@ from buttonlab.guest import Command, Guest
 from buttonlab.machine import Machine
 from buttonlab.radio import Air, BthomeButton, LbsButton
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(600)]
 
 BUTTON = "LINE-3-BUTTON"
 ADDRESS = "C4:00:00:00:00:01"
@@ -44,7 +44,16 @@ class Desk:
         await self.guest.run("sh", "-c", look)
 
     async def claim(self, source: str) -> Command:
-        options = ["--source", source, "--service", "embedded", "--profile", "production"]
+        options = [
+            "--source",
+            source,
+            "--service",
+            "embedded",
+            "--profile",
+            "production",
+            "--timeout",
+            "300",
+        ]
         return await self.guest.start("clickclaim", "claim", BUTTON, *options, "--json")
 
     async def claimed(self, claiming: Command) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from buttonlab.guest import Command
 from buttonlab.machine import Machine
 from buttonlab.radio import Air, BthomeButton, LbsButton
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(300)]
 
 PROGRAM = Path(__file__).parent / "programs" / "hear.py"
 BEACON, LBS = "C4:00:00:00:00:01", "C4:00:00:00:00:02"

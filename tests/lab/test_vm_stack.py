@@ -8,7 +8,7 @@ from buttonlab.machine import Machine
 from buttonlab.radio import LBS_BUTTON, Air, BthomeButton, LbsButton
 
 # Each resumes a guest whose processor is emulated; on a busy machine that takes its time.
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(300)]
 
 PROGRAMS = Path(__file__).parent / "programs"
 BEACON, LBS = "C4:00:00:00:00:01", "C4:00:00:00:00:02"
@@ -22,6 +22,10 @@ async def test_the_guest_has_the_time_of_now(bench: Machine) -> None:
 
     said = await bench.guest.run("date", "+%s")
     assert abs(int(said) - time.time()) < 5
+
+
+async def test_all_that_a_bench_installs_can_be_imported(bench: Machine) -> None:
+    await bench.guest.run("python3", "-W", "error", "/lab/warm.py")
 
 
 async def test_bluez_hears_service_data_byte_for_byte(bench: Machine, air: Air) -> None:

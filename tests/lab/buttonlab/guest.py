@@ -19,6 +19,9 @@ from .inside.agent import MAX_FRAME_BYTES
 
 PROJECT = "/opt/clickclaim"
 
+# Commands take seconds in the guest; on a machine busy with other things it is a tenth as fast.
+PATIENCE_S = 120.0
+
 # The shell's own status for a command it could not start.
 _NEVER_RAN = 127
 
@@ -75,18 +78,18 @@ class Command:
         self._status: int | None = None
         self._news = asyncio.Condition()
 
-    async def line(self, containing: str = "", within_s: float = 60.0) -> str:
+    async def line(self, containing: str = "", within_s: float = PATIENCE_S) -> str:
         """The next line on standard output that contains this text.
 
         Raises GuestError when the command ends first or takes longer.
         """
         return await self._line(self._out, containing, within_s)
 
-    async def note(self, containing: str = "", within_s: float = 60.0) -> str:
+    async def note(self, containing: str = "", within_s: float = PATIENCE_S) -> str:
         """The next line on standard error that contains this text; otherwise as ``line``."""
         return await self._line(self._err, containing, within_s)
 
-    async def finish(self, within_s: float = 60.0) -> Finished:
+    async def finish(self, within_s: float = PATIENCE_S) -> Finished:
         """Wait for its end. Raises GuestError when it takes longer."""
         try:
             async with asyncio.timeout(within_s):
@@ -166,7 +169,9 @@ class Guest:
         await self._write(number, "run", argv=list(argv), env={**environment, **(env or {})})
         return command
 
-    async def run(self, *argv: str, within_s: float = 60.0, stdin: bytes | None = None) -> str:
+    async def run(
+        self, *argv: str, within_s: float = PATIENCE_S, stdin: bytes | None = None
+    ) -> str:
         """Run a command to its end and give what it printed. Raises GuestError."""
         command = await self.start(*argv)
         if stdin is not None:
