@@ -64,6 +64,8 @@ class Fleet:
         self._turns = plan.turns()
         self._keep_alive_s = keep_alive_s
         self._patience_s = patience_s
+        # A button that was passed by just before it was due must be pinged in time next round.
+        self._round_s = min(_ROUND_S, keep_alive_s / 4) if keep_alive_s else _ROUND_S
         self._selector = selectors.DefaultSelector()
         self._door = Door(url, plan.devices, patience_s)
         self._looked_at = 0
@@ -199,7 +201,7 @@ class Fleet:
 
     def _look_after(self, elapsed_s: float) -> None:
         """Ping for the silent, and leave connections that are dead: a few buttons at a time."""
-        count = min(self.plan.devices, int(self.plan.devices * elapsed_s / _ROUND_S) + 1)
+        count = min(self.plan.devices, int(self.plan.devices * elapsed_s / self._round_s) + 1)
         for _ in range(count):
             self._looked_at = (self._looked_at + 1) % self.plan.devices
             button = self._buttons[self._looked_at]

@@ -15,7 +15,7 @@ from firmware_sim.links.limits import resident_bytes
 from firmware_sim.world.fleet import FleetPlan
 from orchestrator.clocks import WallClock
 from orchestrator.domain.devices import Device
-from orchestrator.runtime.fleet_broker import BrokerSays, ask_broker
+from orchestrator.runtime.fleet_broker import NEW_COUNT_WITHIN_S, BrokerSays, ask_broker
 from orchestrator.runtime.fleet_claims import AT_ONCE, AT_ONCE_REMOTE, FleetClaims
 from orchestrator.runtime.fleet_ground import Ground, as_remote, open_ground
 from orchestrator.runtime.fleet_verdict import (
@@ -28,8 +28,8 @@ from orchestrator.runtime.fleet_verdict import (
 
 # PUBACKs of the last clicks, and of those that a lost connection made to be said again.
 _SETTLE_S: Final = 20.0
-# A store that has not moved for so long will not move again: redelivery and retries take less.
-_STILL_S: Final = 6.0
+# A record that has not grown for so long will not grow: redelivery and retries take less.
+STILL_S: Final = 6.0
 _LOOK_S: Final = 0.25
 # Buttons whose memory can be told from the process's own ups and downs.
 _MEASURABLE: Final = 2_000
@@ -53,6 +53,10 @@ class FleetWanted:
     service: str | None = None
     access_key: str | None = None
     keep_alive_s: int = KEEP_ALIVE_S
+    still_s: float = STILL_S
+    """A record that has not grown for so long is taken as final."""
+    new_count_s: float = NEW_COUNT_WITHIN_S
+    """How long a broker is given to say how much it has thrown away, when clicks are lost."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,10 +121,10 @@ async def run_fleet(
         since_ms = WallClock().now_ms()
         claims = await _click(fleet, wanted, ground, report, tell)
         if judged:
-            look = _Look(fleet, wanted.plan, ground, claims, since_ms)
+            look = _Look(fleet, wanted.plan, ground, claims, since_ms, wanted.still_s)
             report.verdict = await look.verdict(tell)
             if report.verdict.lost.count:
-                await _ask_for_dropped(wanted.mqtt, report)
+                await _ask_for_dropped(wanted, report)
     return report
 
 
@@ -170,6 +174,7 @@ class _Look:
     ground: Ground
     claims: FleetClaims | None
     since_ms: int
+    still_s: float
 
     async def verdict(self, tell: Tell) -> Verdict:
         """Wait until the service has what it will have, and judge it."""
@@ -180,7 +185,7 @@ class _Look:
     async def _by_store(self, tell: Tell) -> Verdict:
         tally, fleet = Tally(self.plan), self.fleet
         moved_s = time.monotonic()
-        while tally.clicks < fleet.acknowledged and time.monotonic() - moved_s < _STILL_S:
+        while tally.clicks < fleet.acknowledged and time.monotonic() - moved_s < self.still_s:
             before = tally.clicks
             await self.ground.read_events(self.plan, tally)
             tell("waiting for the record", tally.clicks, fleet.acknowledged)
@@ -249,7 +254,7 @@ class _Look:
         assert api is not None
         counts: dict[str, int] = {}
         turns = asyncio.Semaphore(_ASK_AT_ONCE)
-        until_s = time.monotonic() + _STILL_S
+        until_s = time.monotonic() + self.still_s
 
         async def count(name: str) -> None:
             async with turns:
@@ -283,11 +288,11 @@ class _Look:
         )
 
 
-async def _ask_for_dropped(url: str, report: FleetReport) -> None:
+async def _ask_for_dropped(wanted: FleetWanted, report: FleetReport) -> None:
     before = report.broker.dropped
     if before is not None:
-        after = (await ask_broker(url, dropped_above=before)).dropped
-        report.dropped = None if after is None else after - before
+        says = await ask_broker(wanted.mqtt, dropped_above=before, within_s=wanted.new_count_s)
+        report.dropped = None if says.dropped is None else says.dropped - before
 
 
 def _may_drop(broker: BrokerSays) -> str:

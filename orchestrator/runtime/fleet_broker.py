@@ -11,7 +11,7 @@ DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 
 # What is retained comes at once; Mosquitto's counters change every sys_interval, 10 s by default.
 _ANSWER_WITHIN_S: Final = 1.5
-_NEW_COUNT_WITHIN_S: Final = 11.0
+NEW_COUNT_WITHIN_S: Final = 11.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,12 @@ class BrokerSays:
         return (self.version or "").lower().startswith("mosquitto")
 
 
-async def ask_broker(url: str, *, dropped_above: int | None = None) -> BrokerSays:
+async def ask_broker(
+    url: str, *, dropped_above: int | None = None, within_s: float = _ANSWER_WITHIN_S
+) -> BrokerSays:
     """Read what the broker says of itself; of a broker that says nothing, nothing.
 
-    With ``dropped_above``, wait for a newer count than this one, as long as one takes.
+    With ``dropped_above``, wait for a count above this one, no longer than ``within_s``.
     """
     import aiomqtt  # noqa: PLC0415 - a driver
 
@@ -38,7 +40,6 @@ async def ask_broker(url: str, *, dropped_above: int | None = None) -> BrokerSay
 
     address = parse_mqtt_url(url)
     said: dict[str, str] = {}
-    within_s = _ANSWER_WITHIN_S if dropped_above is None else _NEW_COUNT_WITHIN_S
     try:
         async with (
             asyncio.timeout(within_s),

@@ -1,0 +1,98 @@
+"""A fleet of simulated buttons: how many, how large each, how fast, and whether a click is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.servers import mosquitto
+
+from firmware_sim.links.fleet import Fleet
+from firmware_sim.links.limits import SPARE_FILES
+from firmware_sim.world.fleet import FleetPlan
+from orchestrator.runtime.fleet import FleetReport, FleetWanted, run_fleet
+
+# As many as the system lets a process of today have, and what the budget asks for.
+MOST = 20_000
+FLAT_OUT_S = 8.0
+VERDICT_S = 20.0
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Rows of the budget table."""
+    devices = min(MOST, _file_limit() - max(SPARE_FILES, 1_000))
+    with tempfile.TemporaryDirectory() as folder, mosquitto(Path(folder)) as url:
+        crowd = asyncio.run(_connected(url, devices))
+        fast = asyncio.run(_flat_out(url))
+        judged = _judged(url, Path(folder) / "data", 1_000)
+    return [*crowd, fast, judged]
+
+
+async def _connected(url: str, devices: int) -> list[tuple[str, str, str]]:
+    wanted = FleetWanted(plan=_plan(devices), mqtt=url, rate=1_000, duration_s=5)
+    report = await run_fleet(wanted)
+    return [
+        (
+            "simulated buttons in one process, own connection each",
+            "≥ 15,000, or the limit of open files less 1,000",
+            (
+                f"{report.devices:,} in {report.connect_s:.1f} s"
+                f" (limit {_file_limit():,}), {report.reconnects} lost"
+            ),
+        ),
+        ("memory of one of them", "≤ 4 KiB", f"{report.bytes_each} bytes"),
+    ]
+
+
+async def _flat_out(url: str) -> tuple[str, str, str]:
+    async with Fleet(_plan(1_000), url) as fleet:
+        await fleet.connect()
+        started_s, busy_s = time.perf_counter(), time.process_time()
+        await fleet.click_flat_out(FLAT_OUT_S)
+        await fleet.settle(20)
+        took_s, busy_s = time.perf_counter() - started_s, time.process_time() - busy_s
+        acknowledged = fleet.acknowledged
+    return (
+        "QoS 1 clicks to a broker nobody reads from",
+        "≥ 30,000 /s",
+        f"{acknowledged / took_s:,.0f} /s, {busy_s / acknowledged * 1e6:.0f} µs of CPU a click",
+    )
+
+
+def _judged(url: str, folder: Path, rate: int) -> tuple[str, str, str]:
+    wanted = FleetWanted(plan=_plan(2_000), mqtt=url, rate=rate, duration_s=VERDICT_S, data=folder)
+    report = _on_a_fast_loop(lambda: run_fleet(wanted))
+    verdict = report.verdict
+    assert verdict is not None
+    faults = ", ".join(f"{one.count} {name}" for name, one in verdict.faults.items())
+    return (
+        f"verdict at {rate:,} clicks/s, service and fleet in one process",
+        "none lost",
+        (
+            f"{faults or 'none lost'}: {verdict.on_record:,} of {verdict.acknowledged:,}"
+            f" on record, {report.rate:,.0f} /s"
+        ),
+    )
+
+
+def _on_a_fast_loop(work: Callable[[], object]) -> FleetReport:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        report = runner.run(work())  # type: ignore[arg-type]
+    assert isinstance(report, FleetReport)
+    return report
+
+
+def _plan(devices: int) -> FleetPlan:
+    return FleetPlan(devices=devices, boot_id=int(time.time()))
+
+
+def _file_limit() -> int:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20

@@ -1,0 +1,130 @@
+"""`clickclaim sim`: what it prints, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from firmware_sim.world.traces import read_trace
+from firmware_sim.world.vcd import write_vcd
+from tests.brokers import free_port
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", "from orchestrator.cli import main; main()", "sim", *arguments],
+        capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """A double click with a bounce, and a signal that is something else."""
+    button = [(0, 1), (300, 0), (900, 1), (90_000, 0), (210_000, 1), (290_000, 0)]
+    path = tmp_path / "press.vcd"
+    path.write_text(write_vcd({"button": button, "led": [(5, 1)]}))
+    return path
+
+
+def test_a_trace_becomes_a_picture_and_its_click_is_told(trace, tmp_path):
+    ran = run("plot", str(trace), str(tmp_path / "out.svg"), "--signal", "button")
+    assert ran.returncode == 0, ran.stderr
+    assert "DOUBLE" in ran.stdout
+    assert (tmp_path / "out.svg").read_text().startswith("<svg")
+    assert len(read_trace(trace, "button")) == 6
+
+
+def test_a_trace_without_the_signal_names_those_it_has(trace, tmp_path):
+    ran = run("plot", str(trace), str(tmp_path / "out.svg"), "--signal", "knob")
+    assert ran.returncode == 1
+    assert "has no signal 'knob'" in ran.stderr
+    assert "clickclaim.button, clickclaim.led" in ran.stderr
+
+
+def test_a_picture_of_another_kind_is_refused(trace):
+    ran = run("plot", str(trace), "out.gif")
+    assert ran.returncode == 2
+    assert "out.gif is neither .svg nor .png" in ran.stderr
+
+
+def test_png_without_a_converter_says_what_to_install(trace, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = run("plot", str(trace), str(tmp_path / "out.png"), "--signal", "button")
+    assert ran.returncode == 4
+    assert "apt-get install librsvg2-bin" in ran.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_png_is_what_a_converter_makes(trace, tmp_path, monkeypatch):
+    converter = tmp_path / "rsvg-convert"
+    converter.write_text("#!/bin/sh\nprintf '\\211PNG of '\n/bin/cat\n")
+    converter.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = run("plot", str(trace), str(tmp_path / "out.png"), "--signal", "button", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG of <svg")
+    assert json.loads(ran.stdout)["clicks"][0]["clickType"] == "DOUBLE"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--claim",), "Nobody to claim from"),
+        (("--service", "http://127.0.0.1:1"), "--service needs --claim"),
+        (("--rate", "fast"), "no number of clicks a second"),
+        (("--rate", "max", "--claim", "--data", "x"), "a number of claims a second"),
+        (("--prefix", "no spaces"), "device id"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_usage_errors(arguments, told):
+    ran = run("fleet", "--mqtt", "mqtt://127.0.0.1:1/", *arguments)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert told in ran.stderr
+
+
+def test_a_broker_that_is_not_there_is_told_with_exit_code_4():
+    ran = run("fleet", "--mqtt", f"mqtt://127.0.0.1:{free_port()}/", "--devices", "3")
+    assert ran.returncode == 4
+    assert "cannot be reached (Connection refused)" in ran.stderr
+
+
+@pytest.mark.mosquitto
+async def test_a_fleet_is_judged_in_one_command(broker, tmp_path):
+    arguments = ("--devices", "50", "--rate", "100", "--duration", "1", "--seed", "3")
+    where = ("--mqtt", broker.url, "--data", str(tmp_path / "data"), "--claim")
+    ran = await asyncio.to_thread(run, "fleet", *where, *arguments, "--json")
+    assert ran.returncode == 0, ran.stderr
+    said = json.loads(ran.stdout)
+    assert said["clicks"] == said["acknowledged"] == said["verdict"]["onRecord"]
+    assert said["verdict"]["good"] is True
+    assert said["verdict"]["claimed"] == 50
+    assert said["verdict"]["faults"] == {}
+    ran = await asyncio.to_thread(run, "fleet", *where, *arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert "PASSED: no lost click, no double claim, no foreign owner" in ran.stdout
+    assert "\x1b" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.mosquitto
+async def test_claims_over_http_are_judged_by_what_the_owner_sees(broker, tmp_path):
+    from orchestrator.runtime.serving import BrokerChoice, HttpAddress, serving
+    from orchestrator.settings import for_profile
+
+    async with serving(
+        for_profile("dev"),
+        tmp_path / "data",
+        http=HttpAddress.parse("127.0.0.1:0"),
+        broker=BrokerChoice(url=broker.url),
+    ) as running:
+        ran = await asyncio.to_thread(
+            run, "fleet", "--mqtt", broker.url, "--service", running.http, "--claim",
+            "--devices", "20", "--rate", "40", "--duration", "1", "--json",
+        )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    verdict = json.loads(ran.stdout)["verdict"]
+    assert (verdict["claimed"], verdict["faults"]) == (20, {})
+    assert verdict["onRecord"] == json.loads(ran.stdout)["acknowledged"]
