@@ -69,7 +69,8 @@ def _print_rich(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold")
+        # Only the last one, a sentence, may be broken: ids and times are copied from here.
+        table.add_column(name, overflow="fold", no_wrap=name != columns[-1])
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

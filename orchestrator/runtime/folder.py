@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.claims.access import AccessKeys
-from orchestrator.claims.registry import DeviceRegistry
-from orchestrator.clocks import WallClock
-from orchestrator.ports import Clock, Store
-from orchestrator.settings import Settings
+if TYPE_CHECKING:
+    # Every command's help loads this file; the service's rules are for those that run.
+    from orchestrator.claims.access import AccessKeys
+    from orchestrator.claims.registry import DeviceRegistry
+    from orchestrator.ports import Clock, Store
 
 DATA_VARIABLE = "CLICKCLAIM_DATA"
 
@@ -25,13 +26,6 @@ def default_data_folder() -> Path:
     import platformdirs  # noqa: PLC0415 - only who does not name a folder needs it
 
     return Path(platformdirs.user_data_dir("clickclaim"))
-
-
-def state_folder() -> Path:
-    """Where simulated buttons of this user keep their counters."""
-    import platformdirs  # noqa: PLC0415
-
-    return Path(platformdirs.user_state_dir("clickclaim"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,11 @@ class Desk:
 @asynccontextmanager
 async def open_desk(folder: Path, *, create: bool = False) -> AsyncIterator[Desk]:
     """A data folder for a command that reads or changes a few rows. Raises StoreError."""
-    from orchestrator.stores.sqlite import SqliteStore  # noqa: PLC0415 - sqlite3 costs its import
+    from orchestrator.claims.access import AccessKeys  # noqa: PLC0415 - see above
+    from orchestrator.claims.registry import DeviceRegistry  # noqa: PLC0415
+    from orchestrator.clocks import WallClock  # noqa: PLC0415
+    from orchestrator.settings import Settings  # noqa: PLC0415
+    from orchestrator.stores.sqlite import SqliteStore  # noqa: PLC0415
 
     store = await SqliteStore.open(folder, exclusive=False, create=create)
     clock, settings = WallClock(), Settings()
