@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orchestrator.api.handlers import Answer, Values, json_answer, page_answer
-from orchestrator.claims.context import Context
-from orchestrator.claims.pages import page_size, read_token, write_token
-from orchestrator.claims.service import ClaimService, random_id
+from orchestrator.claims.service import ClaimService
 from orchestrator.claims.views import attempt_json
 from orchestrator.domain.errors import InvalidRequestError, UnknownDeviceError
 from orchestrator.domain.ids import Caller, parse_device_id
@@ -16,7 +12,6 @@ from orchestrator.units import AttemptQuery
 
 async def list_records(service: ClaimService, caller: Caller, values: Values) -> Answer:
     """One page of attempts; a token goes on with the same filters only."""
-    context = Context(service.store, service.clock, service.settings, None, random_id)
     asked = AttemptQuery(
         device_id=None if values["device"] is None else parse_device_id(values["device"]),
         outcome=values["outcome"],
@@ -24,23 +19,11 @@ async def list_records(service: ClaimService, caller: Caller, values: Values) ->
         invocation=values["invocation"],
         before=None if values["before"] is None else _parse_before(values["before"]),
     )
-    listing = (
-        "records",
-        asked.device_id,
-        asked.outcome,
-        asked.invocation,
-        asked.open_only,
-        asked.before,
+    page = await service.records(
+        caller, asked, max_results=values["maxResults"], next_token=values["nextToken"]
     )
-    size = page_size(values["maxResults"])
-    position = await read_token(context, caller, listing, values["nextToken"])
-    before = asked.before if position is None else (position[0], position[1])
-    found = await service.attempts(caller, replace(asked, before=before, limit=size + 1))
-    token = None
-    if len(found) > size:
-        last = found[size - 1]
-        token = await write_token(context, caller, listing, (last.opened_ms, last.attempt_id))
-    return page_answer("records", [attempt_json(attempt) for attempt in found[:size]], token)
+    found = [attempt_json(attempt) for attempt in page.items]
+    return page_answer("records", found, page.next_token)
 
 
 async def get_record(service: ClaimService, caller: Caller, values: Values) -> Answer:

@@ -14,6 +14,7 @@ from orchestrator.claims import (
     devices,
     inbox,
     methods,
+    records,
     tags,
     virtual_time,
 )
@@ -27,9 +28,13 @@ from orchestrator.settings import Settings
 from orchestrator.units import AttemptQuery
 
 
-def random_id() -> str:
-    """24 hex digits: 96 random bits."""
-    return secrets.token_hex(12)
+def ordered_ids(clock: Clock) -> Callable[[], str]:
+    """Ids of 24 hex digits: the time and 48 random bits.
+
+    In the order of time, they fill the pages of an index one after the other, and a commit
+    writes few of them.
+    """
+    return lambda: f"{clock.now_ms():012x}{secrets.token_hex(6)}"
 
 
 class ClaimService:
@@ -48,13 +53,15 @@ class ClaimService:
         notifier: Notifier | None = None,
         *,
         clocks: Clocks | None = None,
-        new_id: Callable[[], str] = random_id,
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.clocks = clocks
         self.settings = settings
-        self._context = Context(store, clock, settings, notifier, new_id, clocks)
+        self._context = Context(
+            store, clock, settings, notifier, new_id or ordered_ids(clock), clocks
+        )
         self._tries = codes.FailedTries()
         self._advancing = asyncio.Lock()
 
@@ -183,25 +190,22 @@ class ClaimService:
 
     async def attempt(self, caller: Caller, attempt_id: str) -> Attempt | None:
         """One attempt of the caller's account."""
-        found = await self.store.attempt(attempt_id)
-        if found is None or (found.namespace, found.account) != (caller.namespace, caller.account):
-            return None
-        return found
+        return await records.attempt(self._context, caller, attempt_id)
 
     async def attempts(self, caller: Caller, query: AttemptQuery) -> list[Attempt]:
         """Attempts of the caller's account; the query's namespace and account are ignored."""
-        return await self.store.attempts(
-            AttemptQuery(
-                namespace=caller.namespace,
-                account=caller.account,
-                device_id=query.device_id,
-                outcome=query.outcome,
-                open_only=query.open_only,
-                invocation=query.invocation,
-                before=query.before,
-                limit=query.limit,
-            )
-        )
+        return await records.attempts(self._context, caller, query)
+
+    async def records(
+        self,
+        caller: Caller,
+        query: AttemptQuery,
+        *,
+        max_results: int | None = None,
+        next_token: str | None = None,
+    ) -> Page[Attempt]:
+        """One page of ``attempts``; the query's limit is ignored, too."""
+        return await records.page(self._context, caller, query, max_results, next_token)
 
     # --- clicks and time -------------------------------------------------------------------------
 

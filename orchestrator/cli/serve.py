@@ -139,6 +139,7 @@ async def _serve(
     as_json: bool,
 ) -> None:
     from orchestrator.clocks import WallClock
+    from orchestrator.runtime.process import settle_memory
     from orchestrator.runtime.serving import serving, until_stopped
     from orchestrator.runtime.sources import open_ear
 
@@ -151,6 +152,7 @@ async def _serve(
             print_json({"ready": True, "http": running.http, "mqtt": running.mqtt})
         else:
             say(running.ready_line)
+        settle_memory()
         await until_stopped(running)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.domain.events import ClickHeard, Evidence
 from orchestrator.domain.ids import Caller
 from orchestrator.ingest.repeats import rule
+from orchestrator.runtime.process import settle_memory
 from orchestrator.runtime.service import Service, open_service
 from orchestrator.settings import for_profile
 
@@ -29,10 +30,11 @@ class Measured:
 
 
 async def measure_claims(folder: Path, *, claims: int, at_once: int) -> Measured:
-    """Claims on a data folder there, each step durable before the next."""
+    """Claims on a data folder there, each step durable before the next, each answer kept."""
     took_s: list[float] = []
     numbers = iter(range(claims))
     async with open_service(for_profile("dev"), folder) as service:
+        settle_memory()
 
         async def worker() -> None:
             for number in numbers:
@@ -57,7 +59,7 @@ async def measure_claims(folder: Path, *, claims: int, at_once: int) -> Measured
 
 async def _claim(service: Service, device_id: str) -> None:
     """Initiate, click, finalize; a step that does not do what it should is an error."""
-    opened = await service.claims.initiate(_ME, device_id)
+    opened = await service.claims.initiate(_ME, device_id, invocation=f"i{device_id}")
     heard = ClickHeard(
         namespace=_ME.namespace,
         device_id=device_id,
@@ -68,6 +70,8 @@ async def _claim(service: Service, device_id: str) -> None:
         press_id="1.1",
     )
     event = await service.claims.receive(heard, rule)
-    state = await service.claims.finalize(_ME, device_id, if_epoch=opened.epoch)
+    state = await service.claims.finalize(
+        _ME, device_id, if_epoch=opened.epoch, invocation=f"f{device_id}"
+    )
     if (event.disposition, state) != ("MATCHED", "CLAIMED"):
         raise AssertionError(f"{device_id}: {event.disposition}, then {state}")
