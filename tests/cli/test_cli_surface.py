@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -119,3 +120,11 @@ def test_a_shell_is_told_what_may_follow(typed, offered):
     }
     ran = subprocess.run(PROGRAM, env=asked, capture_output=True, text=True, check=True, timeout=30)
     assert ran.stdout.split() == offered
+
+
+def test_the_overview_is_there_at_once():
+    """0.3 s is the budget; processor time, so that what else runs here does not count."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*PROGRAM, "--help"], stdout=subprocess.DEVNULL, check=True, timeout=30)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
