@@ -50,9 +50,10 @@ def _old(claim: Claim, heard: ClickHeard, judgement: Judgement) -> Verdict | Non
         return _plain("DUPLICATE")
     if heard.queued_since_ms is not None:
         # It waited at the broker while we were away. It was pressed after the last packet of the
-        # old connection; only a claim that was open by then can be sure that it was meant.
+        # old connection; only a claim that was open by then can be sure that it was meant, and
+        # only an owner who had begun by then, that it is theirs.
         opened = claim.initiated_ms
-        if claim.state != "CLAIMED" and (opened is None or opened >= heard.queued_since_ms):
+        if opened is None or opened >= heard.queued_since_ms:
             return Verdict("STALE", "queued at the broker, perhaps since before the claim")
     return None
 
@@ -81,6 +82,9 @@ def _timely(
     """A fresh click that may count: does it come at the right time?"""
     phase = phase_of(claim)
     if phase == "CLAIMED":
+        if judgement.first_heard_ms < (claim.initiated_ms or 0):
+            # Heard before this owner's claim, and taken in only now: no business of theirs.
+            return _plain("EARLY")
         return _plain("DELIVERED")
     if phase == "UNCLAIMED":
         if last_deadline_ms is not None:

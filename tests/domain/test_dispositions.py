@@ -93,6 +93,13 @@ def test_a_queued_click_of_a_claimed_device_is_its_owners():
     assert judged(CLAIMED, replace(HEARD, queued_since_ms=5_000)) == "DELIVERED"
 
 
+def test_a_click_from_before_an_owners_claim_is_not_theirs():
+    assert judged(CLAIMED, at(1_000)) == "DELIVERED"
+    assert judged(CLAIMED, at(999)) == "EARLY"
+    assert judged(CLAIMED, replace(HEARD, queued_since_ms=1_001)) == "DELIVERED"
+    assert judged(CLAIMED, replace(HEARD, queued_since_ms=1_000)) == "STALE"
+
+
 def test_nobody_claims_it():
     assert judged(Claim(epoch=1)) == "NO_CLAIM"
 
