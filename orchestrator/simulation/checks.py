@@ -36,6 +36,7 @@ async def check_device(store: Store, truth: Truth, place: Place) -> None:
     hold(2, matched == counted, f"{device_id}: matched clicks {matched} count as {counted}")
     presses = [one.press_id for one in events.values() if one.press_id]
     hold(2, len(presses) == len(set(presses)), f"{device_id}: a press counted twice: {presses}")
+    _check_delivered(attempts, events, truth)
     await _check_claim_code(store, device, attempts)
 
 
@@ -104,6 +105,19 @@ def _record_equals_state(device: Device, attempts: list[Attempt]) -> None:
     asked = Counter((one.account, one.invocation) for one in attempts if one.epoch)
     again = [who for who, count in asked.items() if count > 1 and who[1] is not None]
     hold(3, not again, f"{name}: one request, sent again, opened two attempts: {again}")
+
+
+def _check_delivered(
+    attempts: list[Attempt], events: Mapping[str, DeviceEvent], truth: Truth
+) -> None:
+    """An owner's clicks were pressed since their claim began."""
+    opened_ms = {one.epoch: one.opened_ms for one in attempts}
+    for event in events.values():
+        press = truth.presses.get(((event.namespace, event.device_id), event.press_id or ""))
+        if press is not None and event.disposition == "DELIVERED":
+            early_ms = opened_ms[event.epoch] - press.pressed_ms
+            fair = early_ms <= truth.most_delay_ms
+            hold(2, fair, f"{event} is delivered to an owner who came {early_ms} ms later")
 
 
 async def _check_claim_code(store: Store, device: Device, attempts: list[Attempt]) -> None:

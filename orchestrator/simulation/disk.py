@@ -55,6 +55,8 @@ class Disk(InlineExecutor):
         self._on_cut = on_cut
         self._loop = loop
         self._takes_s = takes_s
+        self.full = False
+        """Nothing can be written."""
         self._armed: PowerCut | None = None
         self._dead = False
         self._torn_at: int | None = None
@@ -75,10 +77,14 @@ class Disk(InlineExecutor):
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Do it, unless the power is gone or goes at this very moment."""
         future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # whoever no longer waits for it does not stop it
         if self._dead:
             return future
         if self._armed is not None:
             self._cut_at(self._armed, lambda: _done(Future(), fn, *args, **kwargs))
+            return future
+        if self.full and self._connection is not None:
+            future.set_exception(_no_room())
             return future
         wait_s = self._random.uniform(*self._takes_s) if self._takes_s[1] else 0.0
         if self._loop is None or not wait_s or self._connection is None:
@@ -166,6 +172,13 @@ class Disk(InlineExecutor):
     def _size(self) -> int:
         wal = self.folder / _WAL
         return wal.stat().st_size if wal.exists() else 0
+
+
+def _no_room() -> sqlite3.Error:
+    """What SQLite raises when the file cannot grow."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
 
 
 def _done(future: Future[T], fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:

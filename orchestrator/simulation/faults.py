@@ -44,7 +44,7 @@ class Faults:
         scene.broker.heal()
         scene.line.lose_request = scene.line.lose_reply = scene.line.twice = 0.0
         for one in scene.services:
-            _fill_disk(one, full=False)
+            _make_room(one)
             if not one.up:
                 await self.restart(one)
 
@@ -89,10 +89,16 @@ class Faults:
 
     async def _fill_a_disk(self, dice: Any) -> None:
         node = dice.choice(self._scene.services)
-        _fill_disk(node, full=True)
-        self._scene.trace.fault("disk full")
-        await asyncio.sleep(dice.uniform(0.5, 20.0))
-        _fill_disk(node, full=False)
+        if dice.random() < 0.5:
+            # Rows that still fit into the pages there are can be written.
+            self._scene.trace.fault("disk all but full")
+            _limit_pages(node, full=True)
+        else:
+            self._scene.trace.fault("disk full")
+            node.disk.full = True
+        node.well_since_ms = 2**62
+        await asyncio.sleep(dice.uniform(0.5, 40.0))
+        _make_room(node)
         node.well_since_ms = self._scene.loop.now_ms()
 
     async def _restart_broker(self, dice: Any) -> None:
@@ -114,11 +120,15 @@ class Faults:
         dice.choice(self._scene.stations).kill()
 
 
-def _fill_disk(node: ServiceNode, *, full: bool) -> None:
+def _make_room(node: ServiceNode) -> None:
+    node.disk.full = False
+    _limit_pages(node, full=False)
+
+
+def _limit_pages(node: ServiceNode, *, full: bool) -> None:
     store = node.store
     if not node.up or store is None or store.database is None:
         return
-    node.well_since_ms = 2**62 if full else node.well_since_ms
     write = store.database.write
     (pages,) = write.execute("PRAGMA page_count").fetchone()
     write.execute(f"PRAGMA max_page_count = {pages if full else 2**30}")

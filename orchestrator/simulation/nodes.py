@@ -143,7 +143,10 @@ class ServiceNode:
         killed = self._loop.create_task(self.gate.killed())
         await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
         killed.cancel()
-        return await task if task.done() else None
+        if task.done():
+            return await task
+        task.add_done_callback(_forget_error)
+        return None
 
     def registry(self) -> DeviceRegistry | None:
         """The operator's side, as commands beside the service use it; None while it is down."""
@@ -167,6 +170,12 @@ class ServiceNode:
             return
         error = task.exception()
         self._watchers.fail(error or InvariantError(4, "a service stopped timing or hearing"))
+
+
+def _forget_error(task: asyncio.Task[Any]) -> None:
+    """Whoever asked was killed."""
+    if not task.cancelled():
+        task.exception()
 
 
 @dataclass(slots=True)
@@ -220,6 +229,7 @@ class Station:
             killed = self._loop.create_task(gate.killed())
             await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
             if not gate.alive:
+                task.add_done_callback(_forget_error)
                 await asyncio.sleep(self._random.uniform(0.5, 20.0))
                 continue
             killed.cancel()

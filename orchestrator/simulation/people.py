@@ -101,6 +101,14 @@ class People:
         said = await self._insist(lambda: station.api().claim_by_code(code, invocation=claim_id))
         scene.trace.note(f"code {claim_id} {'refused' if said is None else said.total}")
         scene.trace.count("code refused" if said is None else "code used")
+        if said is not None and self._dice.random() < self._plan.unclaims:
+            await asyncio.sleep(self._dice.uniform(0.0, 30.0))
+            for device_id in ("B1", "B2")[: said.total]:
+                await self._insist(
+                    lambda one=device_id: station.api().unclaim(
+                        one, if_epoch=None, if_state=None, invocation=f"un{claim_id}"
+                    )
+                )
 
     async def _meddle(self, station: Station, told: Told) -> None:
         """Finalize a claim that has ended, or give it up again: too late in every case."""

@@ -124,14 +124,14 @@ def draw_plan(seed: int) -> Plan:
     )
     slow = dice.random() < 0.3
     production = dice.random() < 0.4
-    keyless = dice.random() < 0.2
-    unregistered = not production and keyless and dice.random() < 0.6
+    keyless = dice.random() < 0.25
+    unregistered = not production and keyless and dice.random() < 0.7
     # Where nothing is signed and everybody is believed, a forged press is as good as a real one.
     hostile = 0.0 if keyless and not production else sometimes(0.6, 0.03)
     return Plan(
         seed=seed,
         production=production,
-        devices=dice.randint(1, 3),
+        devices=3 if unregistered else dice.randint(1, 3),
         stations=stations,
         claims_each=dice.randint(2, 4),
         weather=Weather(
@@ -150,11 +150,11 @@ def draw_plan(seed: int) -> Plan:
         unregistered=unregistered,
         click_type=dice.choice([None] * 7 + ["DOUBLE"]),
         presses_right=dice.choice([0.6, 0.9, 1.0]),
-        presses_eager=sometimes(0.5, 0.3),
+        presses_eager=0.8 if unregistered else sometimes(0.5, 0.3),
         presses_stray=sometimes(0.6, 0.03),
         heard_by_station=sometimes(0.4, 0.4),
         qos0=sometimes(0.3, 0.3),
-        retained=0.5 if unregistered else sometimes(0.2, 0.3),
+        retained=0.7 if unregistered else sometimes(0.2, 0.3),
         hostile=hostile,
         claim_codes=0.0 if unregistered else sometimes(0.3, 0.3),
         releases=sometimes(0.3, 0.01),
@@ -162,10 +162,10 @@ def draw_plan(seed: int) -> Plan:
         unclaims=dice.choice([0.3, 0.8]),
         disk_s=dice.choice([(0.0, 0.0), (0.001, 0.01), (0.01, 0.3)]),
         power_cuts=few(0.6, 4),
-        full_disks=few(0.2, 2),
+        full_disks=few(0.35, 3),
         broker_restarts=few(0.4, 3),
         broker_forgets=dice.random() < 0.2,
-        line_cuts=few(0.5, 4),
+        line_cuts=dice.randint(2, 6) if unregistered else few(0.5, 4),
         partitions=few(0.4, 3),
         station_kills=few(0.5, 4),
         clock_step_ms=dice.choice([0, 0, 0, 3_000]),

@@ -177,6 +177,7 @@ class World:
             names = [f"B{number + 1}" for number in range(plan.devices)]
             if not plan.unregistered:
                 await registry.add(namespace, names)
+                await asyncio.sleep(1.0)  # whoever adds them goes to fetch their keys
             for name in names:
                 simulated = plan.production and name == "B2" and not plan.keyless
                 key = hashlib.sha256(f"{namespace} {name}".encode()).digest()
