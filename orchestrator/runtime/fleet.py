@@ -101,8 +101,11 @@ async def run_fleet(
 ) -> FleetReport:
     """Do it all. Raises LinkError, StoreError, SourceError, ServiceAwayError, ServiceUrlError."""
     report = FleetReport(devices=wanted.plan.devices)
+    before = _memory()
+    buttons = Fleet(wanted.plan, wanted.mqtt, keep_alive_s=wanted.keep_alive_s)
+    built = _memory() - before
     async with (
-        Fleet(wanted.plan, wanted.mqtt, keep_alive_s=wanted.keep_alive_s) as fleet,
+        buttons as fleet,
         open_ground(
             url=wanted.mqtt,
             data=wanted.data,
@@ -117,7 +120,7 @@ async def run_fleet(
             if report.broker.is_mosquitto:
                 warn(_may_drop(report.broker))
             await ground.register(wanted.plan)
-        await _connect(fleet, report, tell)
+        await _connect(fleet, report, built, tell)
         since_ms = WallClock().now_ms()
         claims = await _click(fleet, wanted, ground, report, tell)
         if judged:
@@ -128,14 +131,18 @@ async def run_fleet(
     return report
 
 
-async def _connect(fleet: Fleet, report: FleetReport, tell: Tell) -> None:
-    gc.collect()
-    before, started_s = resident_bytes(), time.monotonic()
+async def _connect(fleet: Fleet, report: FleetReport, built: int, tell: Tell) -> None:
+    """Bring all buttons in. ``built``: bytes that they take while nobody is connected."""
+    before, started_s = _memory(), time.monotonic()
     await fleet.connect(lambda inside: tell("connecting", inside, report.devices))
     report.connect_s = time.monotonic() - started_s
-    gc.collect()
     if report.devices >= _MEASURABLE:
-        report.bytes_each = max(0, resident_bytes() - before) // report.devices
+        report.bytes_each = max(0, built + _memory() - before) // report.devices
+
+
+def _memory() -> int:
+    gc.collect()
+    return resident_bytes()
 
 
 async def _click(
@@ -291,7 +298,7 @@ class _Look:
 async def _ask_for_dropped(wanted: FleetWanted, report: FleetReport) -> None:
     before = report.broker.dropped
     if before is not None:
-        says = await ask_broker(wanted.mqtt, dropped_above=before, within_s=wanted.new_count_s)
+        says = await ask_broker(wanted.mqtt, final_count=True, within_s=wanted.new_count_s)
         report.dropped = None if says.dropped is None else says.dropped - before
 
 

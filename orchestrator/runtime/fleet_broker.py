@@ -28,11 +28,11 @@ class BrokerSays:
 
 
 async def ask_broker(
-    url: str, *, dropped_above: int | None = None, within_s: float = _ANSWER_WITHIN_S
+    url: str, *, final_count: bool = False, within_s: float = _ANSWER_WITHIN_S
 ) -> BrokerSays:
     """Read what the broker says of itself; of a broker that says nothing, nothing.
 
-    With ``dropped_above``, wait for a count above this one, no longer than ``within_s``.
+    With ``final_count``, listen for all of ``within_s``: what is known at once may be old.
     """
     import aiomqtt  # noqa: PLC0415 - a driver
 
@@ -50,8 +50,7 @@ async def ask_broker(
             await client.subscribe([(VERSION_TOPIC, 0), (DROPPED_TOPIC, 0)])
             async for message in client.messages:
                 said[str(message.topic)] = bytes(message.payload).decode("utf-8", "replace")
-                count = _number(said.get(DROPPED_TOPIC))
-                if len(said) == 2 and (dropped_above is None or (count or 0) > dropped_above):
+                if len(said) == 2 and not final_count:
                     break
     except (TimeoutError, aiomqtt.MqttError):
         pass

@@ -29,7 +29,7 @@ async def test_each_button_has_a_connection_of_its_own_and_every_click_is_acknow
         await fleet.click(1500, 0.5)
         assert await fleet.settle(10)
         assert fleet.acknowledged == fleet.pressed == 750
-        assert fleet.latencies.total == 750
+        assert fleet.latencies.quantile_ms(0.5) > 0
     assert fleet.connected == 0
 
 

@@ -248,7 +248,7 @@ async def test_what_a_broker_throws_away_is_lost_and_said_to_be(make_broker, tmp
             async with service.listening([await service.ingest.open(broker.url)]):
                 await service.ingest.wait_reading(10)
             # The service is away now, and its broker keeps 10 clicks for it and no more.
-            run = wanted(broker, tmp_path / "data", still_s=0.3, rate=400, new_count_s=5)
+            run = wanted(broker, tmp_path / "data", still_s=0.3, rate=400, new_count_s=3)
             report = await run_fleet(run)
     finally:
         await broker.stop()
