@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ STILL_S: Final = 6.0
 _LOOK_S: Final = 0.25
 # Buttons whose memory can be told from the process's own ups and downs.
 _MEASURABLE: Final = 2_000
+# The service's clock need not be ours. What is older than this run, and still stands, counts too.
+_CLOCKS_APART_MS: Final = 3_600_000
 # Requests of a verdict over HTTP at once.
 _ASK_AT_ONCE: Final = 16
 
@@ -121,7 +124,7 @@ async def run_fleet(
                 warn(_may_drop(report.broker))
             await ground.register(wanted.plan)
         await _connect(fleet, report, built, tell)
-        since_ms = WallClock().now_ms()
+        since_ms = WallClock().now_ms() - _CLOCKS_APART_MS
         claims = await _click(fleet, wanted, ground, report, tell)
         if judged:
             look = _Look(fleet, wanted.plan, ground, claims, since_ms, wanted.still_s)
@@ -232,7 +235,11 @@ class _Look:
         }
         counts = await self._counts(expected, tell)
         attempts = await self.ground.attempts(self.plan, self.since_ms)
-        standing = [one.device_id for one in attempts if one.outcome == "CLAIMED"]
+        standing = Counter(
+            one.device_id
+            for one in attempts
+            if one.outcome == "CLAIMED" and one.released_ms is None
+        )
         return Verdict(
             acknowledged=sum(expected.values()),
             on_record=sum(counts.values()),
@@ -249,8 +256,7 @@ class _Look:
             claimed=len(claimed.devices),
             unclaimed=self._unclaimed(),
             double_claims=Finding.of(
-                f"{name}: {standing.count(name)} claims stand"
-                for name in {one for one in standing if standing.count(one) > 1}
+                f"{name}: {count} claims stand" for name, count in standing.items() if count > 1
             ),
             foreign_owners=Finding.of(f"{name}: not ours" for name in claimed.devices - owned),
         )
@@ -265,9 +271,8 @@ class _Look:
 
         async def count(name: str) -> None:
             async with turns:
-                # An hour beyond: the service's clock need not be ours.
-                to_ms = WallClock().now_ms() + 3_600_000
-                counts[name] = await api.click_count(name, self.since_ms - 3_600_000, to_ms)
+                to_ms = WallClock().now_ms() + _CLOCKS_APART_MS
+                counts[name] = await api.click_count(name, self.since_ms, to_ms)
 
         while True:
             lacking = [name for name in expected if counts.get(name, -1) < expected[name]]

@@ -136,7 +136,8 @@ def judge_claims(
 ) -> tuple[Finding, Finding]:
     """(double claims, foreign owners) in the rows of a store.
 
-    ``attempts`` are those of this run. A device has one claim at a time and each claim has one
+    ``attempts`` are at least those of this run. A device has one claim at a time and each claim
+    one
     click: two that both stand, or two clicks in one epoch, are a double claim.
     """
     standing: Counter[str] = Counter(
