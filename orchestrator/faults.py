@@ -59,13 +59,12 @@ class FaultTable:
     def __bool__(self) -> bool:
         return bool(self._plans)
 
-    def put(self, namespace: str, faults: Sequence[Fault], *, seed: int) -> None:
-        """Plan these in place of whatever was planned."""
-        self.clear(namespace)
+    def add(self, namespace: str, faults: Sequence[Fault], *, seed: int) -> None:
+        """Plan these too; what is planned already goes on where it is."""
         if faults:
-            self._plans[namespace] = [
-                _Armed(fault, seed, place) for place, fault in enumerate(faults)
-            ]
+            plan = self._plans.setdefault(namespace, [])
+            first = len(plan)
+            plan += [_Armed(fault, seed, place) for place, fault in enumerate(faults, first)]
 
     def clear(self, namespace: str) -> None:
         """Let nothing go wrong any more."""

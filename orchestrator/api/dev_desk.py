@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from orchestrator.api.development import MOST_FAULTS
 from orchestrator.api.errors import CONFLICT, FORBIDDEN, DoorError
 from orchestrator.api.handlers import NO_CONTENT, Answer, Values, json_answer
 from orchestrator.claims.access import AccessKeys
@@ -32,6 +33,7 @@ class DevDesk:
         self._access = access
         self._faults = faults
         self._work: Final[Mapping[str, Callable[[Caller, Values], Awaitable[Answer]]]] = {
+            "AddFaults": self._add_faults,
             "AdvanceClock": self._advance,
             "CreateKey": self._create_key,
             "DeleteFaults": self._delete_faults,
@@ -83,8 +85,16 @@ class DevDesk:
         return await self._clock(caller, values)
 
     async def _put_faults(self, caller: Caller, values: Values) -> Answer:
-        faults = [_fault(given, f"faults[{place}]") for place, given in enumerate(values["faults"])]
-        self._table.put(caller.namespace, faults, seed=values["seed"] or 0)
+        faults = _faults(values)
+        self._table.clear(caller.namespace)
+        self._table.add(caller.namespace, faults, seed=values["seed"] or 0)
+        return await self._get_faults(caller, values)
+
+    async def _add_faults(self, caller: Caller, values: Values) -> Answer:
+        faults = _faults(values)
+        if len(faults) + len(self._table.planned(caller.namespace)) > MOST_FAULTS:
+            raise InvalidRequestError(f"A plan holds at most {MOST_FAULTS} faults.")
+        self._table.add(caller.namespace, faults, seed=values["seed"] or 0)
         return await self._get_faults(caller, values)
 
     async def _get_faults(self, caller: Caller, _values: Values) -> Answer:
@@ -125,6 +135,10 @@ class DevDesk:
     def _table(self) -> FaultTable:
         assert self._faults is not None, "answer() looked"
         return self._faults
+
+
+def _faults(values: Values) -> list[Fault]:
+    return [_fault(given, f"faults[{place}]") for place, given in enumerate(values["faults"])]
 
 
 def _fault(given: Any, where: str) -> Fault:
@@ -175,5 +189,6 @@ def _click_json(event: DeviceEvent) -> dict[str, Any]:
         "disposition": event.disposition,
         "reason": event.reason,
         "source": event.source,
+        "epoch": event.epoch,
         "repeats": event.repeats,
     }

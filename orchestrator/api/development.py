@@ -81,6 +81,20 @@ _FAULT: Final = (
     ),
 )
 
+_ASKED: Final = (
+    Member(
+        name="faults",
+        kind=ListOf(Record("Fault", _FAULT), max_items=MOST_FAULTS),
+        doc="The plan; each fault strikes by itself.",
+        required=True,
+    ),
+    Member(
+        name="seed",
+        kind=Integer(minimum=0, maximum=2**53 - 1),
+        doc="Where probabilities begin: the same seed strikes the same requests.",
+    ),
+)
+
 _PLAN: Final = (
     Member(
         name="faults",
@@ -149,19 +163,17 @@ DEVELOPMENT: Final[tuple[Operation, ...]] = (
         " is a request that never arrives and is never answered; a crash cuts the connection after"
         " the commit and before the answer; of a duplicate the second answer arrives."
         " Profile dev only.",
-        members=(
-            Member(
-                name="faults",
-                kind=ListOf(Record("Fault", _FAULT), max_items=MOST_FAULTS),
-                doc="The plan; each fault strikes by itself.",
-                required=True,
-            ),
-            Member(
-                name="seed",
-                kind=Integer(minimum=0, maximum=2**53 - 1),
-                doc="Where probabilities begin: the same seed strikes the same requests.",
-            ),
-        ),
+        members=_ASKED,
+        output=_PLAN,
+        errors=_DEV_ERRORS,
+    ),
+    Operation(
+        name="AddFaults",
+        method="POST",
+        path="/v1/faults",
+        doc="Plans more that goes wrong in the caller's namespace; what is planned already goes on"
+        " where it is. Profile dev only.",
+        members=_ASKED,
         output=_PLAN,
         errors=_DEV_ERRORS,
     ),
@@ -209,6 +221,11 @@ DEVELOPMENT: Final[tuple[Operation, ...]] = (
                             _text("disposition", "What became of it."),
                             _text("reason", "A sentence for a person."),
                             _text("source", "Spec string of the source that heard it."),
+                            Member(
+                                name="epoch",
+                                kind=Integer(),
+                                doc="Number of the claim that it met; 0 before the first.",
+                            ),
                             Member(name="repeats", kind=Integer(), doc="Heard again so often."),
                         ),
                     )

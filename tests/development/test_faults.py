@@ -141,8 +141,8 @@ async def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(tester,
 def test_one_more_fault_in_a_plan_shifts_no_others_dice():
     flaky = Fault(kind="drop", operation=ANY, probability=0.5)
     alone, together = FaultTable(), FaultTable()
-    alone.put("n", [flaky], seed=3)
-    together.put("n", [flaky, Fault(kind="drop", link=ANY, probability=0.5)], seed=3)
+    alone.add("n", [flaky], seed=3)
+    together.add("n", [flaky, Fault(kind="drop", link=ANY, probability=0.5)], seed=3)
     for _ in range(50):
         together.on_link("n", "sim:")
         assert alone.on_operation("n", "X") == together.on_operation("n", "X")
@@ -150,7 +150,21 @@ def test_one_more_fault_in_a_plan_shifts_no_others_dice():
 
 def test_an_empty_plan_is_no_plan():
     table = FaultTable()
-    table.put("n", [Fault(kind="drop", operation=ANY)], seed=0)
-    assert table
-    table.put("n", [], seed=0)
+    table.add("n", [], seed=0)
     assert not table
+    table.add("n", [Fault(kind="drop", operation=ANY)], seed=0)
+    assert table
+    table.clear("n")
+    assert not table
+
+
+async def test_what_is_added_leaves_what_is_planned_where_it_is(tester):
+    await tester.plan({"kind": "error", "operation": "*", "status": 500, "count": 1})
+    assert (await tester.initiate()).status_code == 500
+    more = {"kind": "error", "operation": "GetDeviceMethods", "status": 502}
+    assert (await tester.do("POST", "/v1/faults", {"faults": [more]})).status_code == 200
+    assert (await tester.initiate()).status_code == 200
+    assert (await tester.do("GET", f"/devices/{DEVICE}/methods")).status_code == 502
+    assert await tester.struck() == [1, 1]
+    many = await tester.do("POST", "/v1/faults", {"faults": [more] * 99})
+    assert many.status_code == 400

@@ -9,6 +9,7 @@ from tests.api.world import DEVICE, World
 
 BODIES = {
     "AdvanceClock": {"ms": 1},
+    "AddFaults": {"faults": []},
     "PutFaults": {"faults": []},
 }
 

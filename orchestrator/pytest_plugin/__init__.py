@@ -1,0 +1,93 @@
+"""The pytest plugin: which fixtures a test of yours gets, and what it is told when it fails.
+
+It comes with the distribution and loads nothing until a test asks for a fixture. README.md beside
+this file has examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from orchestrator.pytest_plugin.button import SimulatedButton
+    from orchestrator.pytest_plugin.clock import NamespaceClock
+    from orchestrator.pytest_plugin.faults import ClaimFaults
+    from orchestrator.pytest_plugin.service import ClaimServiceUnderTest, Visitor
+
+DEVICE = "G030PM0123456789"
+"""The device id of ``simulated_button``."""
+
+
+@pytest.fixture(scope="session")
+def _claim_visitor(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Visitor]:
+    """This process's way to the one service that all processes of the session share."""
+    from orchestrator.pytest_plugin.service import Visitor
+    from orchestrator.pytest_plugin.sharing import joined
+
+    base = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):  # a worker of pytest-xdist: its own is one below
+        base = base.parent
+    with joined(base / "clickclaim") as url, Visitor(url, base / "clickclaim") as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def claim_service(_claim_visitor: Visitor) -> Iterator[ClaimServiceUnderTest]:
+    """A claim service with a namespace, an account and a clock that are this test's alone."""
+    with _claim_visitor.new_namespace() as service:
+        yield service
+
+
+@pytest.fixture
+def simulated_button(claim_service: ClaimServiceUnderTest) -> SimulatedButton:
+    """A button to click: ``await button.click("DOUBLE")`` or ``button.click_sync("DOUBLE")``."""
+    return claim_service.button(DEVICE)
+
+
+@pytest.fixture
+def claim_client(claim_service: ClaimServiceUnderTest) -> Iterator[Any]:
+    """What ``boto3.client("iot1click-devices")`` gives, wired to this test's service."""
+    client = claim_service.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def virtual_clock(claim_service: ClaimServiceUnderTest) -> NamespaceClock:
+    """This test's time: it stands still until ``advance(ms)`` or ``advance_sync(ms)``."""
+    return claim_service.clock
+
+
+@pytest.fixture
+def claim_faults(claim_service: ClaimServiceUnderTest) -> Iterator[ClaimFaults]:
+    """What goes wrong on purpose, for this test alone."""
+    yield claim_service.faults
+    claim_service.faults.clear()
+
+
+def pytest_assertrepr_compare(left: object, right: object) -> list[str] | None:
+    """``assert claim_service.outcome(device) == "CLAIMED"`` tells the device's story."""
+    story = getattr(left, "claim_story", None) or getattr(right, "claim_story", None)
+    if story is None:
+        return None
+    return [f"{left!s} is not {right!s}", *story.splitlines()]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed for any other reason gets the stories of its devices as a section."""
+    report = yield
+    service = getattr(item, "funcargs", {}).get("claim_service")
+    told = call.excinfo is not None and "claim_story" in dir(call.excinfo.value)
+    if report.failed and call.when == "call" and service is not None and not told:
+        stories = getattr(service, "stories", lambda: "")()
+        if stories:
+            report.sections.append(("clickclaim", stories))
+    return report

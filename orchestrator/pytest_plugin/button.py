@@ -1,0 +1,74 @@
+"""A simulated button in a test: counted as a real one counts, heard over the service's API."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from firmware_sim.core.counter import ClickCounter
+from firmware_sim.core.device import ButtonDevice, MqttEncoder
+from firmware_sim.world.slots import MemorySlot
+from hardware.click import RawFrame
+from orchestrator.ports import FrameReceipt
+from orchestrator.remote.frames import frame_json
+
+if TYPE_CHECKING:
+    import httpx
+
+SOURCE: Final = "sim:"
+"""The link on which a button of ours is heard, for ``claim_faults``."""
+
+
+class SimulatedButton:
+    """One button. What became of a click is durable when the call returns, and is its answer."""
+
+    def __init__(
+        self, device_id: str, http: httpx.Client, *, namespace: str, key: bytes = b""
+    ) -> None:
+        self.device_id = device_id
+        self._http = http
+        self._device = ButtonDevice(
+            device_id, ClickCounter(MemorySlot()), (MqttEncoder(namespace),), key=key
+        )
+        self._last: list[RawFrame] = []
+
+    def __repr__(self) -> str:
+        return f"<simulated button {self.device_id}>"
+
+    async def click(self, click_type: str = "SINGLE") -> FrameReceipt:
+        """Click once: SINGLE, DOUBLE or LONG."""
+        return await asyncio.to_thread(self.click_sync, click_type)
+
+    async def repeat(self) -> FrameReceipt:
+        """Say the last click again, byte for byte, as radios and brokers do."""
+        return await asyncio.to_thread(self.repeat_sync)
+
+    def click_sync(self, click_type: str = "SINGLE") -> FrameReceipt:
+        """As ``click``, in a plain test."""
+        now_ms = time.time_ns() // 1_000_000
+        self._last = [
+            RawFrame(
+                transport="mqtt",
+                source=SOURCE,
+                heard_ms=now_ms,
+                payload=frame.payload,
+                channel=frame.channel,
+                simulated=True,
+            )
+            for frame in self._device.say(click_type, now_ms)
+        ]
+        return self.repeat_sync()
+
+    def repeat_sync(self) -> FrameReceipt:
+        """As ``repeat``, in a plain test."""
+        if not self._last:
+            raise ValueError(f"{self.device_id} was never clicked, so there is nothing to repeat")
+        frames = [frame_json(frame) for frame in self._last]
+        answer = self._http.post("/v1/frames", json={"frames": frames}).raise_for_status()
+        (receipt,) = answer.json()["receipts"]
+        return FrameReceipt(
+            disposition=receipt["disposition"],
+            device_id=receipt["deviceId"],
+            reason=receipt["reason"],
+        )

@@ -1,0 +1,62 @@
+"""What goes wrong on purpose in a test: one sentence a fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class ClaimFaults:
+    """Plans faults for this test's namespace. Each call adds one to the plan.
+
+    ``operation`` is a name such as FinalizeDeviceClaim, or ``*``; ``link`` is how a source's spec
+    begins, ``sim:`` for our buttons. ``probability`` and ``count`` say how often.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self._seed = 0
+
+    def latency(self, operation: str | None = None, *, ms: int, **how: Any) -> None:
+        """Answers, or frames of a link, come so much later, in real time."""
+        self._add("latency", operation, latencyMs=ms, **how)
+
+    def error(self, operation: str, error: str | int, **how: Any) -> None:
+        """Refuse with this exception, or with this status as a gateway would; nothing is done."""
+        named = {"status": error} if isinstance(error, int) else {"error": error}
+        self._add("error", operation, **named, **how)
+
+    def drop(self, operation: str | None = None, **how: Any) -> None:
+        """The request never arrives, and no answer comes; or the frame is lost."""
+        self._add("drop", operation, **how)
+
+    def duplicate(self, operation: str | None = None, **how: Any) -> None:
+        """The request arrives twice, and the second answer comes; or the frame is heard twice."""
+        self._add("duplicate", operation, **how)
+
+    def crash(self, operation: str, **how: Any) -> None:
+        """The request is done and committed, then the connection is cut before the answer."""
+        self._add("crash", operation, **how)
+
+    def seed(self, number: int) -> None:
+        """Where the dice of the faults after this begin: the same seed, the same throws."""
+        self._seed = number
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        self._http.delete("/v1/faults").raise_for_status()
+
+    @property
+    def struck(self) -> list[int]:
+        """How often each fault of the plan struck so far, in the order of the plan."""
+        planned = self._http.get("/v1/faults").raise_for_status().json()["faults"]
+        return [fault["struck"] for fault in planned]
+
+    def _add(self, kind: str, operation: str | None, **how: Any) -> None:
+        fault = {"kind": kind, "operation": operation, **how}
+        answer = self._http.post("/v1/faults", json={"faults": [fault], "seed": self._seed})
+        if answer.is_client_error:
+            raise ValueError(f"{fault} is no fault: {answer.json()['message']}")
+        answer.raise_for_status()

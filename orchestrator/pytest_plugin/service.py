@@ -1,0 +1,182 @@
+"""A test's own corner of the shared service: namespace, account, and what is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import httpx
+
+from orchestrator.pytest_plugin.button import SimulatedButton
+from orchestrator.pytest_plugin.client import AwsClients
+from orchestrator.pytest_plugin.clock import NamespaceClock
+from orchestrator.pytest_plugin.faults import ClaimFaults
+from orchestrator.pytest_plugin.story import StoryError, Told, story_text
+from orchestrator.remote.signing import Credentials, SigV4Signer
+
+_REGION: Final = "us-west-2"
+_ANSWER_WITHIN_S: Final = 10.0
+# More stories than these hide what went wrong.
+_MOST_STORIES: Final = 3
+
+
+class Visitor:
+    """One process's connections to the shared service."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.aws = AwsClients(url, folder / "models")
+        self._transport = httpx.HTTPTransport()
+        self._nobody = self.http(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.close()
+
+    def http(self, credentials: Credentials | None) -> httpx.Client:
+        """A client for one account, over the connections that all share."""
+        return httpx.Client(
+            transport=_Lent(self._transport),
+            base_url=self.url,
+            auth=None if credentials is None else SigV4Signer(credentials),
+            timeout=_ANSWER_WITHIN_S,
+            trust_env=False,
+        )
+
+    @contextmanager
+    def new_namespace(self) -> Iterator[ClaimServiceUnderTest]:
+        """A namespace of its own, with one account in it."""
+        answer = self._nobody.post("/v1/keys", json={}).raise_for_status()
+        yield ClaimServiceUnderTest(self, answer.json())
+
+
+class ClaimServiceUnderTest:
+    """A claim service as one test sees it. Nobody else is in its namespace."""
+
+    def __init__(self, visitor: Visitor, key: Mapping[str, str]) -> None:
+        self._visitor = visitor
+        self._buttons: dict[str, SimulatedButton] = {}
+        self.url = visitor.url
+        """Where it answers."""
+        self.region = _REGION
+        self.namespace = key["namespace"]
+        self.account = key["account"]
+        self.access_key = key["accessKeyId"]
+        self.secret = key["secretAccessKey"]
+        self.http = visitor.http(Credentials(access_key=self.access_key, secret=self.secret))
+        """The whole HTTP API: an httpx client that signs what it sends."""
+        self.clock = NamespaceClock(self.http)
+        self.faults = ClaimFaults(self.http)
+
+    def __repr__(self) -> str:
+        return f"<claim service {self.url}, namespace {self.namespace}, account {self.account}>"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a program under test needs to be this account's client, ``clickclaim`` or AWS's."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL_IOT1CLICK_DEVICES": self.url,
+            "AWS_ENDPOINT_URL_IOT_1CLICK_DEVICES_SERVICE": self.url,
+            "AWS_DATA_PATH": str(self._visitor.aws.models()),
+            "CLICKCLAIM_SERVICE": self.url,
+        }
+
+    def client(self, **config: Any) -> Any:
+        """A botocore client for ``iot1click-devices``; ``config`` goes to botocore's Config."""
+        return self._visitor.aws.client(
+            access_key=self.access_key, secret=self.secret, region=self.region, config=config
+        )
+
+    def button(self, device_id: str, *, key: bytes = b"") -> SimulatedButton:
+        """The button of this id, the same one each time; with a key it signs what it says."""
+        if device_id not in self._buttons:
+            self._buttons[device_id] = SimulatedButton(
+                device_id, self.http, namespace=self.namespace, key=key
+            )
+        return self._buttons[device_id]
+
+    async def claimed(self, device_id: str, click_type: str = "SINGLE") -> SimulatedButton:
+        """Claim a device with a click of its button; the button."""
+        return await asyncio.to_thread(self.claimed_sync, device_id, click_type)
+
+    def claimed_sync(self, device_id: str, click_type: str = "SINGLE") -> SimulatedButton:
+        """As ``claimed``, in a plain test."""
+        button = self.button(device_id)
+        self.http.put(f"/devices/{device_id}/initiate-claim").raise_for_status()
+        button.click_sync(click_type)
+        self.http.put(f"/devices/{device_id}/finalize-claim")
+        self.assert_claimed(device_id)
+        return button
+
+    def record(self, device_id: str) -> dict[str, Any] | None:
+        """The latest attempt to claim a device, as ``/v1/records`` gives it."""
+        answer = self.http.get("/v1/records", params={"device": device_id, "maxResults": "1"})
+        records: list[dict[str, Any]] = answer.raise_for_status().json()["records"]
+        return records[0] if records else None
+
+    def outcome(self, device_id: str) -> str:
+        """How the latest attempt ended, ``OPEN``, or ``NONE``; tells its story in an assert."""
+        record = self.record(device_id)
+        outcome = "NONE" if record is None else record["outcome"] or "OPEN"
+        return Told(outcome, self.story(device_id))
+
+    def disposition(self, device_id: str) -> str:
+        """What became of the latest click, or ``NONE``; tells its story in an assert."""
+        clicks = self._why(device_id).get("clicks", [])
+        return Told(clicks[-1]["disposition"] if clicks else "NONE", self.story(device_id))
+
+    def assert_claimed(self, device_id: str) -> None:
+        """This test's account owns the device; else an error with the whole story."""
+        why = self._why(device_id)
+        if (why.get("state"), why.get("owner")) != ("CLAIMED", self.account):
+            raise StoryError(
+                f"{device_id} is not claimed by account {self.account}", self.story(device_id)
+            )
+
+    def assert_outcome(self, device_id: str, outcome: str) -> None:
+        """The latest attempt ended so; else an error with the whole story."""
+        found = self.outcome(device_id)
+        if found != outcome:
+            raise StoryError(
+                f"the attempt to claim {device_id} is {found}, not {outcome}",
+                self.story(device_id),
+            )
+
+    def story(self, device_id: str) -> str:
+        """What happened to a device, in order, each moment with its reason."""
+        return story_text(device_id, self._why(device_id))
+
+    def stories(self) -> str:
+        """The stories of the devices that this test touched last; empty when nobody can tell."""
+        with contextlib.suppress(httpx.HTTPError, KeyError, ValueError):
+            records = self.http.get("/v1/records").json()["records"]
+            devices = list(dict.fromkeys(one["deviceId"] for one in records))
+            devices += [one for one in self._buttons if one not in devices]
+            return "\n".join(self.story(one) for one in devices[:_MOST_STORIES])
+        return ""
+
+    def _why(self, device_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/v1/why/{device_id}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return {}
+        why: dict[str, Any] = answer.raise_for_status().json()
+        return why
+
+
+class _Lent(httpx.BaseTransport):
+    """Somebody else's transport: closing this one closes nothing."""
+
+    def __init__(self, owned: httpx.BaseTransport) -> None:
+        self._owned = owned
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._owned.handle_request(request)
