@@ -72,7 +72,7 @@ class People:
             if dice.random() < plan.presses_right:
                 self._scene.later(self._press_soon(place, station))
             patience_ms = dice.choice([None, None, 30_000])
-            if plan.meddling and dice.random() < 0.3:
+            if plan.meddling and dice.random() < 0.4:
                 told = await self._claim_at_the_deadline(station, device_id, claim_id)
             else:
                 told = await station.claim(device_id, claim_id, patience_ms)
@@ -147,12 +147,21 @@ class People:
         if api is None:
             return
         opened = await api.initiate(device_id, invocation=claim_id)
-        self._scene.later(self._press((station.caller.namespace, device_id), station))
+        place = (station.caller.namespace, device_id)
+        press_late = self._dice.random() < 0.5
+        if not press_late:
+            self._scene.later(self._press(place, station))
         await asyncio.sleep(30.0)
         attempt = await api.attempt(opened.attempt_id)
         if attempt is None or attempt.outcome is not None:
             return
         await home.clock.sleep_until(attempt.deadline_ms)
+        if press_late:
+            said = self._scene.buttons[place].press(self._clicks[0], self._scene.loop.now_ms())
+            self._scene.pressed(said.key)
+            self._scene.trace.count("press at the deadline")
+            await api.send_frames([_frame(said, home.clock.now_ms())])
+            return
         self._scene.trace.count("finalize at the deadline")
         await api.finalize(
             device_id, tags=None, if_epoch=opened.epoch, invocation=f"last {claim_id}"
@@ -221,14 +230,7 @@ class People:
         """The station's own driver heard it; the frame goes to the service until it is taken."""
         scene = self._scene
         scene.pressed(said.key)
-        frame = RawFrame(
-            transport="serial",
-            source="serial:/dev/ttyACM0",
-            heard_ms=station.now_ms(),
-            payload=said.sentence,
-            address=f"usb {said.key[0][1]}",
-            direct=True,
-        )
+        frame = _frame(said, station.now_ms())
         (receipt,) = await self._insist(lambda: station.api().send_frames([frame]))
         scene.trace.count(f"frame of a station: {receipt.disposition}")
         if receipt.disposition not in {None, "UNKNOWN_DEVICE"}:
@@ -283,6 +285,18 @@ class People:
                 broker.accept(Published(said.topic, forged, 1))
             case _:
                 broker.accept(Published(dice.choice(heard).topic, said.payload, 1))
+
+
+def _frame(said: Said, heard_ms: int) -> RawFrame:
+    """The press as a station's own driver hears it."""
+    return RawFrame(
+        transport="serial",
+        source="serial:/dev/ttyACM0",
+        heard_ms=heard_ms,
+        payload=said.sentence,
+        address=f"usb {said.key[0][1]}",
+        direct=True,
+    )
 
 
 def _ms(text: str) -> int:

@@ -158,7 +158,7 @@ def draw_plan(seed: int) -> Plan:
         hostile=hostile,
         claim_codes=0.0 if unregistered else sometimes(0.3, 0.3),
         releases=sometimes(0.3, 0.01),
-        meddling=sometimes(0.5, 0.5),
+        meddling=sometimes(0.65, 0.5),
         unclaims=dice.choice([0.3, 0.8]),
         disk_s=dice.choice([(0.0, 0.0), (0.001, 0.01), (0.01, 0.3)]),
         power_cuts=few(0.6, 4),

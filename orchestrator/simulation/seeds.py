@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -32,6 +33,11 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pool_of(jobs: int) -> ProcessPoolExecutor:
+    """Processes to live worlds in, that inherit no thread and no lock from this one."""
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
 def run_plan(plan: Plan) -> Verdict:
     """The verdict on one world."""
     with _folder() as folder:
@@ -55,7 +61,7 @@ def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> It
     if jobs == 1:
         yield from map(run, seeds)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with pool_of(jobs) as pool:
         yield from pool.map(run, seeds, chunksize=_CHUNK)
 
 

@@ -1,0 +1,104 @@
+"""Three hundred worlds: every invariant holds, twice alike, and nothing of it is vacuous."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.simulation.plan import draw_plan
+from orchestrator.simulation.seeds import run_plan, run_seed, run_seeds
+from orchestrator.simulation.shrink import shrink
+from tests.simulation.bugs import planted
+from tests.simulation.hunt import caught
+
+SEEDS = 300
+
+# What 300 worlds must have seen, or they prove nothing about it.
+MUST_HAPPEN = [
+    "CountRepeat",  # DUPLICATE of a press that has an event already
+    "NoteUnknown",
+    "code refused",
+    "code used",
+    "disposition DELIVERED",
+    "disposition DUPLICATE",
+    "disposition EARLY",
+    "disposition EVIDENCE_TOO_WEAK",
+    "disposition LATE",
+    "disposition MATCHED",
+    "disposition NO_CLAIM",
+    "disposition REPLAYED",
+    "disposition SIMULATED_REFUSED",
+    "disposition STALE",
+    "disposition WRONG_CLICK_TYPE",
+    "events listed",
+    "fault: broker restarts",
+    "fault: broker restarts, and forgets",
+    "fault: connections cut",
+    "fault: cut off from the broker",
+    "fault: disk all but full",
+    "fault: disk full",
+    "fault: elsewhere",
+    "fault: forge",
+    "fault: power cut, after",
+    "fault: power cut, before",
+    "fault: power cut, plug",
+    "fault: power cut, torn",
+    "fault: replay",
+    "fault: retain",
+    "fault: station killed",
+    "fault: torn tail",
+    "finalize at the deadline",
+    "frame of a station: DELIVERED",
+    "frame of a station: MATCHED",
+    "late call",
+    "lost race",
+    "press at the deadline",
+    "outcome CANCELLED",
+    "outcome CLAIMED",
+    "outcome REFUSED",
+    "outcome TIMED_OUT",
+    "published at QoS 0",
+    "published at QoS 1, retained",
+    "released: CLAIMED",
+    "released: CLAIM_INITIATED",
+    "stored answer replayed",
+    "unclaim",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_invariant_holds_in_300_worlds_and_each_is_the_same_twice():
+    counts: Counter[str] = Counter()
+    failed = []
+    for verdict in run_seeds(range(SEEDS), jobs=2, twice=True):
+        counts.update(verdict.counts)
+        if verdict.violation:
+            failed.append(f"scripts/vopr --seed {verdict.seed}: {verdict.violation}")
+    assert not failed, "\n".join(failed)
+    assert [what for what in MUST_HAPPEN if not counts[what]] == []
+
+
+def test_two_worlds_of_one_seed_leave_the_same_trace():
+    first, second, other = run_seed(3), run_seed(3), run_seed(4)
+    assert (first.trace, first.counts) == (second.trace, second.counts)
+    assert first.trace != other.trace
+    assert first.claims == sum(
+        told.attempt is not None and told.attempt.outcome == "CLAIMED" for told in first.told
+    )
+
+
+def test_a_failure_is_shrunk_to_what_it_needs():
+    plan = replace(draw_plan(0), unclaims=1.0, claims_each=4)
+    with planted("unclaim-keeps-record"):
+        verdict = run_plan(plan)
+        assert caught(verdict.violation) == "invariant 6"
+        assert verdict.last
+        small = shrink(plan, verdict.violation)
+        assert caught(run_plan(small).violation) == "invariant 6"
+    assert len(small.stations) == 1
+    assert small.power_cuts == small.line_cuts == small.station_kills == 0
+    assert "unclaims = 1.0" in str(small)
+    assert not run_plan(small).violation
