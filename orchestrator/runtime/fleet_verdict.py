@@ -137,8 +137,7 @@ def judge_claims(
     """(double claims, foreign owners) in the rows of a store.
 
     ``attempts`` are at least those of this run. A device has one claim at a time and each claim
-    one
-    click: two that both stand, or two clicks in one epoch, are a double claim.
+    one click: two that both stand, or two clicks in one epoch, are a double claim.
     """
     standing: Counter[str] = Counter(
         one.device_id

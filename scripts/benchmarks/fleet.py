@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from benchmarks.servers import mosquitto
 
 from firmware_sim.links.fleet import Fleet
 from firmware_sim.links.limits import SPARE_FILES
 from firmware_sim.world.fleet import FleetPlan
-from orchestrator.runtime.fleet import FleetReport, FleetWanted, run_fleet
+from orchestrator.runtime.fleet import FleetWanted, run_fleet
+
+T = TypeVar("T")
 
 # As many as the system lets a process of today have, and what the budget asks for.
 MOST = 20_000
@@ -25,8 +28,8 @@ def rows() -> list[tuple[str, str, str]]:
     """Rows of the budget table."""
     devices = min(MOST, _file_limit() - max(SPARE_FILES, 1_000))
     with tempfile.TemporaryDirectory() as folder, mosquitto(Path(folder)) as url:
-        crowd = asyncio.run(_connected(url, devices))
-        fast = asyncio.run(_flat_out(url))
+        crowd = _on_a_fast_loop(_connected(url, devices))
+        fast = _on_a_fast_loop(_flat_out(url))
         judged = _judged(url, Path(folder) / "data", 1_000)
     return [*crowd, fast, judged]
 
@@ -64,7 +67,7 @@ async def _flat_out(url: str) -> tuple[str, str, str]:
 
 def _judged(url: str, folder: Path, rate: int) -> tuple[str, str, str]:
     wanted = FleetWanted(plan=_plan(2_000), mqtt=url, rate=rate, duration_s=VERDICT_S, data=folder)
-    report = _on_a_fast_loop(lambda: run_fleet(wanted))
+    report = _on_a_fast_loop(run_fleet(wanted))
     verdict = report.verdict
     assert verdict is not None
     faults = ", ".join(f"{one.count} {name}" for name, one in verdict.faults.items())
@@ -78,13 +81,12 @@ def _judged(url: str, folder: Path, rate: int) -> tuple[str, str, str]:
     )
 
 
-def _on_a_fast_loop(work: Callable[[], object]) -> FleetReport:
+def _on_a_fast_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run on the loop that the command runs on."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        report = runner.run(work())  # type: ignore[arg-type]
-    assert isinstance(report, FleetReport)
-    return report
+        return runner.run(work)
 
 
 def _plan(devices: int) -> FleetPlan:
