@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from dataclasses import replace
@@ -140,20 +141,25 @@ async def _serve(
 ) -> None:
     from orchestrator.clocks import WallClock
     from orchestrator.runtime.process import settle_memory
-    from orchestrator.runtime.serving import serving, until_stopped
+    from orchestrator.runtime.serving import Stop, serving
     from orchestrator.runtime.sources import open_ear
 
     for spec in specs:
         open_ear(spec, clock=WallClock())  # a wrong spec is told before anything starts
-    async with serving(
-        settings, folder, http=address, broker=broker, sources=specs, virtual_time=virtual_time
-    ) as running:
-        if as_json:
-            print_json({"ready": True, "http": running.http, "mqtt": running.mqtt})
-        else:
-            say(running.ready_line)
-        settle_memory()
-        await until_stopped(running)
+    stop = Stop()
+    try:
+        async with serving(
+            settings, folder, http=address, broker=broker, sources=specs, virtual_time=virtual_time
+        ) as running:
+            if as_json:
+                print_json({"ready": True, "http": running.http, "mqtt": running.mqtt})
+            else:
+                say(running.ready_line)
+            settle_memory()
+            await stop.wait()
+    except asyncio.CancelledError:
+        if not stop.asked:
+            raise
 
 
 def _log_to_stderr(level: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -178,13 +179,29 @@ def _situations(service: Service) -> list[Mapping[str, Any]]:
     ]
 
 
-async def until_stopped(running: Running) -> None:
-    """Wait for SIGTERM or Ctrl-C."""
-    import signal  # noqa: PLC0415
+class Stop:
+    """SIGTERM or Ctrl-C, from now on: ends ``wait``, or whatever the task is doing before that.
 
-    del running
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    Made by the task that serves. A second signal does not wait for the first one's effect.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        """Whether a signal came. A CancelledError is its effect then, and no failure."""
+        self._waiting = asyncio.Event()
+        self._task = asyncio.current_task()
+        self._ready = False
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+
+    async def wait(self) -> None:
+        """Return when somebody wants us to end."""
+        self._ready = True
+        await self._waiting.wait()
+
+    def _stop(self) -> None:
+        if self._task is not None and (self.asked or not self._ready):
+            self._task.cancel()
+        self.asked = True
+        self._waiting.set()

@@ -64,6 +64,19 @@ def test_ctrl_c_ends_it_cleanly_too(serve):
     assert (ended.code, ended.err) == (0, "")
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_can_be_stopped_while_it_starts(start, data, how):
+    """A broker that hangs up keeps it from being ready."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"mqtt://127.0.0.1:{silent.getsockname()[1]}/"
+        process = start("serve", "--http", "127.0.0.1:0", "--mqtt", url, "--data", data)
+        silent.accept()[0].close()
+        ended = process.end(how)
+    assert (ended.code, ended.out) == (0, "")
+
+
 def test_a_press_over_mqtt_claims_and_counts_once(serve, start, cli):
     """The service's own ears and the command's hear the same broker."""
     served = serve()
