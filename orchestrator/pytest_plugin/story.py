@@ -63,8 +63,9 @@ def _of_attempts(attempts: list[dict[str, Any]]) -> Iterator[_Moment]:
             continue
         epoch = one["epoch"]
         for mark in one["timeline"]:
-            if mark["what"] == "click":
-                continue  # told with its disposition
+            # A click is told with its disposition, the end with its reason.
+            if mark["what"] in {"click", str(one["outcome"]).lower()}:
+                continue
             text = mark["what"]
             if text == "initiated":
                 window_s = (one["deadlineMs"] - one["openedMs"]) / 1000
@@ -78,8 +79,8 @@ def _of_clicks(clicks: list[dict[str, Any]]) -> Iterator[_Moment]:
     for one in clicks:
         repeats = f", heard {one['repeats']} times more" if one["repeats"] else ""
         text = (
-            f"{one['clickType']} click by {one['source'].partition(' at ')[0]}: "
-            f"{one['disposition']}, {one['reason']}{repeats}"
+            f"{one['clickType']} click heard by {one['source'].partition(' at ')[0]}"
+            f" is {one['disposition']}: {one['reason']}{repeats}"
         )
         order = 4 if one["disposition"] in _AFTER_THE_END else 1
         yield _Moment(one["atMs"], one["epoch"], order, text)

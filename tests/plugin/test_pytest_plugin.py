@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+import orchestrator.pytest_plugin
 from orchestrator.runtime.session_server import ALIVE
 
 pytest_plugins = "pytester"
 
+README = Path(orchestrator.pytest_plugin.__file__).with_name("README.md")
 EXAMPLE = Path(__file__).with_name("example")
 BUTTON = "G030PM0123456789"
 # What a Python start and a service cost on a machine that does other things too.
@@ -52,11 +55,17 @@ def wait_until_the_service_has_ended(project) -> None:
         fcntl.flock(alive, fcntl.LOCK_EX)
 
 
-def test_the_example_runs_in_four_processes(project):
+def test_the_example_runs(project):
     for name in ("provisioning.py", "test_provisioning.py"):
         (project.path / name).write_text((EXAMPLE / name).read_text())
-    run(project, "-n", "4").assert_outcomes(passed=6)
+    run(project).assert_outcomes(passed=6)
     assert not (project.path / ".aws").exists()
+
+
+def test_the_examples_of_the_documentation_run(project):
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    project.makepyfile(code)
+    run(project).assert_outcomes(passed=code.count("def test_"))
 
 
 def test_all_processes_share_one_service_and_each_test_is_alone_in_it(project):
@@ -145,7 +154,7 @@ def test_a_failed_assert_tells_the_story(project):
             f"E*{BUTTON} is UNCLAIMED",
             "E*+0.000 s  initiated by account *, epoch 1, open for 120 s",
             "E*+120.000 s  TIMED_OUT*",
-            "E*+120.000 s  DOUBLE click by sim:: LATE, *",
+            "E*+120.000 s  DOUBLE click heard by sim: is LATE: *",
             "E*+120.000 s  now",
         ]
     )
@@ -181,7 +190,7 @@ def test_a_test_that_fails_otherwise_gets_the_story_as_a_section(project):
         [
             "*- clickclaim -*",
             f"{BUTTON} is CLAIMED by account *",
-            "*SINGLE click by sim:: MATCHED, *",
+            "*SINGLE click heard by sim: is MATCHED: *",
             "*finalized",
             "*CLAIMED",
         ]
@@ -308,7 +317,7 @@ def test_the_example_passes_in_a_fresh_virtual_environment(tmp_path):
         subprocess.run(command, check=True, timeout=600)
     began_s = time.monotonic()
     ran = subprocess.run(
-        [python, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider"],
+        [python, "-m", "pytest", "-n", "4", "-p", "no:cacheprovider"],
         cwd=project,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
