@@ -33,9 +33,9 @@ async def check_device(store: Store, truth: Truth, place: Place) -> None:
     for attempt in attempts:
         _check_attempt(attempt, events, truth, counted)
     matched = {one.event_id for one in events.values() if one.disposition == "MATCHED"}
-    hold(2, matched == counted, f"{device_id}: matched clicks {matched} count as {counted}")
+    hold(2, matched == counted, "{}: matched clicks {} count as {}", device_id, matched, counted)
     presses = [one.press_id for one in events.values() if one.press_id]
-    hold(2, len(presses) == len(set(presses)), f"{device_id}: a press counted twice: {presses}")
+    hold(2, len(presses) == len(set(presses)), "{}: a press counted twice: {}", device_id, presses)
     _check_delivered(attempts, events, truth)
     await _check_claim_code(store, device, attempts)
 
@@ -45,7 +45,7 @@ async def check_committed(store: Store, ops: Sequence[Op]) -> None:
     for op in ops:
         if isinstance(op, AddEvent):
             found = await store.event(op.event.event_id)
-            hold(3, found is not None, f"event {op.event.event_id} is acknowledged and not there")
+            hold(3, found is not None, "event {} is acknowledged and not there", op.event.event_id)
 
 
 async def check_nothing_lost(store: Store, truth: Truth) -> None:
@@ -53,13 +53,20 @@ async def check_nothing_lost(store: Store, truth: Truth) -> None:
     for (namespace, device_id), versions in truth.versions.items():
         device = await store.device(namespace, device_id)
         found, version = -1 if device is None else device.version, max(versions)
-        hold(3, found >= version, f"{device_id} is at version {found}, {version} was acknowledged")
+        hold(
+            3,
+            found >= version,
+            "{} is at version {}, {} was acknowledged",
+            device_id,
+            found,
+            version,
+        )
     for event_id in truth.events:
-        hold(3, await store.event(event_id) is not None, f"event {event_id} is gone")
+        hold(3, await store.event(event_id) is not None, "event {} is gone", event_id)
     for attempt_id, outcome in truth.outcomes.items():
         attempt = await store.attempt(attempt_id)
         found_outcome = None if attempt is None else attempt.outcome
-        hold(3, found_outcome == outcome, f"{attempt_id}: {outcome} became {found_outcome}")
+        hold(3, found_outcome == outcome, "{}: {} became {}", attempt_id, outcome, found_outcome)
 
 
 async def learn(store: Store, truth: Truth, namespace: str) -> None:
@@ -72,13 +79,13 @@ async def learn(store: Store, truth: Truth, namespace: str) -> None:
 def check_all_heard(truth: Truth) -> None:
     """With faults healed: every press that the broker took in for the service is on record."""
     for key in sorted(truth.due - truth.recorded):
-        hold(3, False, f"the broker took press {key} in, and it was never recorded")
+        hold(3, False, "the broker took press {} in, and it was never recorded", key)
 
 
 async def check_all_ended(store: Store, now_ms: int, grace_ms: int) -> None:
     """While nothing is broken, every attempt ends within its window and a grace time."""
     for attempt in await store.due_attempts(now_ms - grace_ms, _ALL):
-        hold(4, False, f"{attempt.attempt_id} is still open after its window")
+        hold(4, False, "{} is still open after its window", attempt.attempt_id)
 
 
 def _record_equals_state(device: Device, attempts: list[Attempt]) -> None:
@@ -86,12 +93,15 @@ def _record_equals_state(device: Device, attempts: list[Attempt]) -> None:
     open_ones = [one for one in attempts if one.outcome is None]
     held = [one for one in attempts if one.outcome == "CLAIMED" and one.released_ms is None]
     name = device.device_id
-    hold(1, len(held) <= 1, f"{name} is held by {[one.account for one in held]}")
-    hold(6, len(held) == (claim.state == CLAIMED), f"{name} is {claim.state}, held: {held}")
+    hold(1, len(held) <= 1, "{} is held by {}", name, [one.account for one in held])
+    hold(6, len(held) == (claim.state == CLAIMED), "{} is {}, held: {}", name, claim.state, held)
     hold(
         6,
         len(open_ones) == (claim.state == CLAIM_INITIATED),
-        f"{name} is {claim.state}, and {len(open_ones)} attempts are open",
+        "{} is {}, and {} attempts are open",
+        name,
+        claim.state,
+        len(open_ones),
     )
     for attempt in (*open_ones, *held):
         same = (attempt.attempt_id, attempt.account, attempt.epoch) == (
@@ -99,12 +109,12 @@ def _record_equals_state(device: Device, attempts: list[Attempt]) -> None:
             claim.owner,
             claim.epoch,
         )
-        hold(6, same, f"{name}: claim {claim} and attempt {attempt} differ")
+        hold(6, same, "{}: claim {} and attempt {} differ", name, claim, attempt)
     epochs = [one.epoch for one in attempts if one.epoch]
-    hold(1, len(epochs) == len(set(epochs)), f"{name}: two attempts in one epoch: {epochs}")
+    hold(1, len(epochs) == len(set(epochs)), "{}: two attempts in one epoch: {}", name, epochs)
     asked = Counter((one.account, one.invocation) for one in attempts if one.epoch)
     again = [who for who, count in asked.items() if count > 1 and who[1] is not None]
-    hold(3, not again, f"{name}: one request, sent again, opened two attempts: {again}")
+    hold(3, not again, "{}: one request, sent again, opened two attempts: {}", name, again)
 
 
 def _check_delivered(
@@ -117,7 +127,7 @@ def _check_delivered(
         if press is not None and event.disposition == "DELIVERED":
             early_ms = opened_ms[event.epoch] - press.pressed_ms
             fair = early_ms <= truth.most_delay_ms
-            hold(2, fair, f"{event} is delivered to an owner who came {early_ms} ms later")
+            hold(2, fair, "{} is delivered to an owner who came {} ms later", event, early_ms)
 
 
 async def _check_claim_code(store: Store, device: Device, attempts: list[Attempt]) -> None:
@@ -126,10 +136,10 @@ async def _check_claim_code(store: Store, device: Device, attempts: list[Attempt
     if not by_code:
         return
     name = device.device_id
-    hold(2, len(by_code) == 1, f"{name}: its claim code worked {len(by_code)} times")
+    hold(2, len(by_code) == 1, "{}: its claim code worked {} times", name, len(by_code))
     code = await store.claim_code(device.namespace, device.claim_code or "")
     user = None if code is None else code.used_by
-    hold(1, user == by_code[0].account, f"{name}: {by_code[0]} by a code that {user} used")
+    hold(1, user == by_code[0].account, "{}: {} by a code that {} used", name, by_code[0], user)
 
 
 def _check_attempt(
@@ -137,10 +147,10 @@ def _check_attempt(
 ) -> None:
     name = attempt.attempt_id
     clicks = [mark for mark in attempt.timeline if mark.what == "click"]
-    hold(2, len(clicks) <= 1, f"{name} has {len(clicks)} clicks that counted")
+    hold(2, len(clicks) <= 1, "{} has {} clicks that counted", name, len(clicks))
     ends = [mark.what for mark in attempt.timeline if mark.what in _ENDS]
-    hold(4, len(ends) == (attempt.outcome is not None), f"{name}: {attempt.outcome}, {ends}")
-    hold(4, (attempt.outcome is None) == (attempt.ended_ms is None), f"{name}: half ended")
+    hold(4, len(ends) == (attempt.outcome is not None), "{}: {}, {}", name, attempt.outcome, ends)
+    hold(4, (attempt.outcome is None) == (attempt.ended_ms is None), "{}: half ended", name)
     for mark in clicks:
         event = events.get(mark.detail["eventId"])
         if event is None:
@@ -148,16 +158,17 @@ def _check_attempt(
         counted.add(event.event_id)
         over_ms = attempt.opened_ms + truth.window_ms
         in_time = attempt.opened_ms <= event.received_ms < over_ms
-        hold(1, in_time, f"{name} counts a click from outside its window: {attempt}")
-        hold(1, event.epoch == attempt.epoch, f"{name} counts a click of another epoch")
+        hold(1, in_time, "{} counts a click from outside its window: {}", name, attempt)
+        hold(1, event.epoch == attempt.epoch, "{} counts a click of another epoch", name)
         _check_press(attempt, event, truth)
     if attempt.outcome == "CLAIMED" and attempt.via == "click":
-        hold(1, len(clicks) == 1, f"{name} is CLAIMED without a click")
+        hold(1, len(clicks) == 1, "{} is CLAIMED without a click", name)
         ended_ms = attempt.ended_ms or 0
         hold(
             1,
             clicks[0].at_ms <= ended_ms < attempt.deadline_ms,
-            f"{name}: finalized at the wrong time",
+            "{}: finalized at the wrong time",
+            name,
         )
 
 
@@ -172,10 +183,14 @@ def _check_press(attempt: Attempt, event: DeviceEvent, truth: Truth) -> None:
     hold(
         1,
         early_ms <= truth.most_delay_ms,
-        f"{name} counts a press made {early_ms} ms before it began",
+        "{} counts a press made {} ms before it began",
+        name,
+        early_ms,
     )
     ahead_ms = press.pressed_ms - event.received_ms
-    hold(2, ahead_ms <= truth.most_delay_ms, f"{name}: heard {ahead_ms} ms before it was pressed")
+    hold(
+        2, ahead_ms <= truth.most_delay_ms, "{}: heard {} ms before it was pressed", name, ahead_ms
+    )
     if truth.production:
         made_up = event.evidence.simulated or press.simulated
-        hold(5, not made_up, f"{name}: a simulated click in production")
+        hold(5, not made_up, "{}: a simulated click in production", name)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from hardware.click import RawFrame
 from orchestrator.domain.devices import CLAIM_INITIATED, CLAIMED
 from orchestrator.domain.errors import ClickclaimError, RefusedError
+from orchestrator.domain.ids import Caller
 from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.buttons import Said
@@ -20,6 +21,7 @@ from orchestrator.simulation.truth import Place, hold
 
 _CLICKS: Final = ("SINGLE", "DOUBLE", "LONG")
 _BATTERY_CHANGE: Final = 0.05
+_ONLOOKERS: Final = 4
 _LAST_MS: Final = 10**15
 
 
@@ -32,6 +34,8 @@ class People:
         self._clicks = (
             _CLICKS if self._plan.click_type is None else (self._plan.click_type, *_CLICKS)
         )
+        # Some of each kind are enough: who asks for what is theirs, and who for another's.
+        self._onlookers = list(dict.fromkeys(self._plan.stations))[:_ONLOOKERS]
         self._dice = scene.dice("operators")
         self._strays = scene.dice("strays")
         self._bad = scene.dice("hostile")
@@ -86,7 +90,7 @@ class People:
         scene.trace.note(f"told {told.claim_id} {told.device_id} {outcome}")
         if told.attempt is None:
             return
-        await self._look((station.caller.namespace, told.device_id))
+        await self._look((station.caller.namespace, told.device_id), station.caller)
         if dice.random() < self._plan.meddling:
             await asyncio.sleep(dice.uniform(0.0, 60.0))
             await self._meddle(station, told)
@@ -178,15 +182,14 @@ class People:
                 self._scene.trace.note(f"refused: {type(error).__name__}")
                 return None
 
-    async def _look(self, place: Place) -> None:
-        """Everybody lists a device's events: its owner sees their own epoch's, nobody else any."""
+    async def _look(self, place: Place, who: Caller) -> None:
+        """This one and others list a device's events: an owner sees their own, nobody else any."""
         home = self._scene.home_of(place[0])
         if not home.up or home.service is None or home.store is None:
             return
-        for station in self._scene.stations:
-            if station.service is not home:
+        for caller in dict.fromkeys((who, *self._onlookers)):
+            if self._scene.home_of(caller.namespace) is not home:
                 continue
-            caller = station.caller
             try:
                 page = await home.service.list_events(caller, place[1], from_ms=0, to_ms=_LAST_MS)
             except RefusedError:
@@ -195,11 +198,18 @@ class People:
             assert device is not None
             claim = device.claim
             mine = claim.state == CLAIMED and claim.owner == caller.account
-            hold(1, mine, f"{caller} sees events of {device}")
+            hold(1, mine, "{} sees events of {}", caller, device)
             times = [json.loads(view.std_event)["reportedTime"] for view in page.items]
             since_ms = claim.initiated_ms or 0
             early = [one for one in times if _ms(one) < since_ms]
-            hold(2, not early, f"{caller} sees clicks from before their claim of {device}: {early}")
+            hold(
+                2,
+                not early,
+                "{} sees clicks from before their claim of {}: {}",
+                caller,
+                device,
+                early,
+            )
             self._scene.trace.count("events listed")
 
     # --- presses ---------------------------------------------------------------------------------
@@ -235,7 +245,7 @@ class People:
         scene.trace.count(f"frame of a station: {receipt.disposition}")
         if receipt.disposition not in {None, "UNKNOWN_DEVICE"}:
             taken = said.key in station.service.truth.recorded
-            hold(3, taken, f"{said.key} was answered {receipt.disposition} and is not on record")
+            hold(3, taken, "{} was answered {} and is not on record", said.key, receipt.disposition)
 
     async def _press_stray(self) -> None:
         place = self._strays.choice(list(self._scene.buttons))

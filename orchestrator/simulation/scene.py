@@ -52,6 +52,18 @@ class Trace:
         return self._hash.hexdigest()
 
 
+class _Homes(dict[str, ServiceNode]):
+    """Services by namespace, looked up in the plan once."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+
+    def __missing__(self, namespace: str) -> ServiceNode:
+        node = self[namespace] = self._scene.services[self._scene.plan.home_of(namespace)]
+        return node
+
+
 class Scene:
     """The parts of one world."""
 
@@ -62,6 +74,7 @@ class Scene:
         self.line: Line = replace(plan.line)
         self.trace = Trace(loop)
         self.services: list[ServiceNode] = []
+        self._homes = _Homes(self)
         self.stations: list[Station] = []
         self.buttons: dict[Place, Button] = {}
         self.codes: dict[str, str] = {}
@@ -79,7 +92,7 @@ class Scene:
 
     def home_of(self, namespace: str) -> ServiceNode:
         """The service whose namespace this is."""
-        return self.services[self.plan.home_of(namespace)]
+        return self._homes[namespace]
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it beside everything else."""

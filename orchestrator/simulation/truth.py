@@ -24,10 +24,10 @@ class InvariantError(AssertionError):
         self.number = number
 
 
-def hold(number: int, condition: bool, sentence: str) -> None:
-    """InvariantError unless the condition holds."""
+def hold(number: int, condition: bool, sentence: str, *about: object) -> None:
+    """InvariantError unless the condition holds. ``about`` goes into the sentence's braces."""
     if not condition:
-        raise InvariantError(number, sentence)
+        raise InvariantError(number, sentence.format(*about))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Truth:
     def _device(self, device: Device, version: int) -> Place:
         place = (device.namespace, device.device_id)
         known = self.versions.setdefault(place, set())
-        hold(6, version not in known, f"{place}: version {version} was stored twice")
+        hold(6, version not in known, "{}: version {} was stored twice", place, version)
         known.add(version)
         return place
 
@@ -94,7 +94,7 @@ class Truth:
             return
         key = ((event.namespace, event.device_id), event.press_id)
         if event.disposition == "REPLAYED" and key in self.presses and key not in self.recorded:
-            hold(3, self.newer_press_than(key), f"a new press was taken for a replay: {event}")
+            hold(3, self.newer_press_than(key), "a new press was taken for a replay: {}", event)
         self.recorded.add(key)
 
     def _attempt(self, attempt: Attempt) -> Place:
@@ -103,7 +103,10 @@ class Truth:
             hold(
                 4,
                 known == attempt.outcome,
-                f"{attempt.attempt_id} was {known}, and is to be {attempt.outcome}",
+                "{} was {}, and is to be {}",
+                attempt.attempt_id,
+                known,
+                attempt.outcome,
             )
         return (attempt.namespace, attempt.device_id)
 

@@ -43,7 +43,7 @@ class WitnessedClaims:
         """As ``ClaimApi.initiate``."""
         answer = await self._api.initiate(device_id, invocation=invocation)
         found = await self._store.attempt(answer.attempt_id)
-        self._hold(3, found is not None, f"{answer} was answered and is not on record")
+        self._hold(3, found is not None, "{} was answered and is not on record", answer)
         return answer
 
     async def finalize(
@@ -60,9 +60,11 @@ class WitnessedClaims:
         answer = await self._api.finalize(
             device_id, tags=tags, if_epoch=if_epoch, invocation=invocation
         )
-        self._hold(4, not over, f"{device_id}, epoch {if_epoch}: finalized after it had ended")
+        self._hold(4, not over, "{}, epoch {}: finalized after it had ended", device_id, if_epoch)
         outcome = await self._outcome(device_id, if_epoch)
-        self._hold(3, outcome == CLAIMED, f"{device_id}, epoch {if_epoch}: told CLAIMED, {outcome}")
+        self._hold(
+            3, outcome == CLAIMED, "{}, epoch {}: told CLAIMED, {}", device_id, if_epoch, outcome
+        )
         return answer
 
     async def unclaim(
@@ -80,10 +82,10 @@ class WitnessedClaims:
         answer = await self._api.unclaim(
             device_id, if_epoch=if_epoch, if_state=if_state, reason=reason, invocation=invocation
         )
-        self._hold(1, not late, f"{device_id}, epoch {if_epoch}: unclaimed what had moved on")
+        self._hold(1, not late, "{}, epoch {}: unclaimed what had moved on", device_id, if_epoch)
         if if_epoch is not None:
             gone = await self._is_given_up(device_id, if_epoch)
-            self._hold(3, gone, f"{device_id}, epoch {if_epoch}: told UNCLAIMED, still held")
+            self._hold(3, gone, "{}, epoch {}: told UNCLAIMED, still held", device_id, if_epoch)
         return answer
 
     async def claim_by_code(self, code: str, *, invocation: str) -> CodeClaimed:
@@ -91,7 +93,9 @@ class WitnessedClaims:
         answer = await self._service.claim_by_code(self._caller, code, invocation=invocation)
         found = await self._store.claim_code(self._caller.namespace, code)
         user = None if found is None else found.used_by
-        self._hold(3, user == self._caller.account, f"{code} was answered, and {user} has used it")
+        self._hold(
+            3, user == self._caller.account, "{} was answered, and {} has used it", code, user
+        )
         return answer
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
@@ -102,7 +106,7 @@ class WitnessedClaims:
                 self._caller.namespace,
                 self._caller.account,
             )
-            self._hold(2, mine, f"{self._caller} was shown {found}")
+            self._hold(2, mine, "{} was shown {}", self._caller, found)
         return found
 
     async def attempts(self, query: AttemptQuery) -> list[Attempt]:
@@ -113,7 +117,7 @@ class WitnessedClaims:
         """As ``ClaimApi.facts``."""
         async for fact in self._api.facts():
             mine = (fact.namespace, fact.account) == (self._caller.namespace, self._caller.account)
-            self._hold(2, mine, f"{self._caller} was told {fact}")
+            self._hold(2, mine, "{} was told {}", self._caller, fact)
             yield fact
 
     async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
@@ -145,9 +149,9 @@ class WitnessedClaims:
         kept = await self._store.answer(self._caller.access_key, operation, invocation)
         return kept is not None
 
-    def _hold(self, number: int, condition: bool, sentence: str) -> None:
+    def _hold(self, number: int, condition: bool, sentence: str, *about: object) -> None:
         try:
-            hold(number, condition, sentence)
+            hold(number, condition, sentence, *about)
         except InvariantError as error:
             self._fail(error)
             raise

@@ -41,6 +41,8 @@ _SETTLED_S: Final = 12.0
 HEALING_S: Final = 120 + 60 + 5
 # No world needs four hours: whoever is still waiting then waits for ever.
 LONGEST_S: Final = 4 * 3600
+# Buttons of unlike age: what two of them say in one world is hardly ever the same.
+_MOST_STARTS: Final = 16
 _LOOK_EVERY_S: Final = 10.0
 
 
@@ -169,7 +171,7 @@ class World:
 
     async def _register(self) -> None:
         scene, plan = self._scene, self._plan
-        starts = 1
+        made = 0
         for namespace in plan.namespaces:
             node = scene.home_of(namespace)
             assert node.store is not None
@@ -178,15 +180,19 @@ class World:
             if not plan.unregistered:
                 await registry.add(namespace, names)
                 await asyncio.sleep(1.0)  # whoever adds them goes to fetch their keys
+            keys = []
             for name in names:
                 simulated = plan.production and name == "B2" and not plan.keyless
                 key = hashlib.sha256(f"{namespace} {name}".encode()).digest()
                 if not plan.keyless:
-                    await registry.set_key(namespace, name, "hmac", key, simulated=simulated)
+                    keys.append(registry.set_key(namespace, name, "hmac", key, simulated=simulated))
                 place = (namespace, name)
                 key = b"" if plan.keyless else key
-                scene.buttons[place] = Button(place, key, simulated=simulated, starts=starts)
-                starts += 1
+                scene.buttons[place] = Button(
+                    place, key, simulated=simulated, starts=made % _MOST_STARTS + 1
+                )
+                made += 1
+            await asyncio.gather(*keys)
             if plan.claim_codes:
                 scene.codes[namespace] = await registry.create_claim_code(namespace, names[:2])
 
