@@ -19,6 +19,8 @@ from orchestrator.runtime.fleet_verdict import Claimed, Finding, Tally, Verdict,
 from orchestrator.runtime.service import open_service
 from orchestrator.settings import for_profile
 
+pytestmark = pytest.mark.slow  # each test starts services and hundreds of buttons
+
 PLAN = FleetPlan(devices=3, boot_id=9)
 
 

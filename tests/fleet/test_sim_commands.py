@@ -13,6 +13,8 @@ from firmware_sim.world.traces import read_trace
 from firmware_sim.world.vcd import write_vcd
 from tests.brokers import free_port
 
+pytestmark = pytest.mark.slow  # each test starts services and hundreds of buttons
+
 
 def run(*arguments):
     return subprocess.run(

@@ -24,7 +24,8 @@ README = Path(orchestrator.pytest_plugin.__file__).with_name("README.md")
 EXAMPLE = Path(__file__).with_name("example")
 BUTTON = "G030PM0123456789"
 # What a Python start and a service cost on a machine that does other things too.
-pytestmark = pytest.mark.timeout(180)
+# Each test starts pytest processes of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
