@@ -166,8 +166,8 @@ class Door:
 
     def unreachable(self, error: OSError) -> LinkError:
         """The broker cannot be reached, in the system's own words."""
-        positive = error.errno is not None and error.errno > 0
-        said = os.strerror(error.errno) if positive else error.strerror or str(error)
+        number = error.errno or 0
+        said = os.strerror(number) if number > 0 else error.strerror or str(error)
         return self._problem(f"cannot be reached ({said})")
 
     def _problem(self, problem: str) -> LinkError:

@@ -220,11 +220,11 @@ async def _durable_writes(folder: Path) -> list[Row]:
         Row(
             f"durable writes of the API {what} : moto's iot:CreateThing",
             budget,
-            f"{rate[kind] / rate['moto']:.1f} × ({rate[kind]:,.0f} /s : {rate['moto']:,.0f} /s)",
+            f"{rate[kind] / rate['moto']:.1f} times ({rate[kind]:,.0f} /s : {rate['moto']:,.0f} /s)",
         )
         for kind, what, budget in (
-            ("dev", "unsigned (`dev`)", "≥ 15 ×"),
-            ("sigv4", "with SigV4 verified", "≥ 8 ×"),
+            ("dev", "unsigned (`dev`)", "≥ 15 times"),
+            ("sigv4", "with SigV4 verified", "≥ 8 times"),
         )
     ]
 
