@@ -1,0 +1,108 @@
+"""The scripts' shared functions: what they install, and what they say when they may not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted(
+    path
+    for path in (ROOT / "scripts").iterdir()
+    if path.is_file() and path.read_bytes()[:19] == b"#!/usr/bin/env bash"
+)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine with our own apt-get, id and sudo; says what was run, and what was called."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    calls = tmp_path / "calls"
+    calls.touch()
+
+    def program(name: str, body: str) -> None:
+        path = programs / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >>{calls}\n{body}\n')
+        path.chmod(0o755)
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        script = f"set -euo pipefail; . {ROOT}/scripts/lib.sh; {command}"
+        path = f"{programs}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-c", script],
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+    run.program = program
+    run.calls = lambda: calls.read_text().splitlines()
+    program("apt-get", "exit 0")
+    return run
+
+
+def test_what_is_there_is_not_installed(machine):
+    assert machine("need_debian sh:dash true:coreutils").returncode == 0
+    assert machine.calls() == []
+
+
+def test_root_installs_what_is_missing_and_says_so(machine):
+    machine.program("id", "echo 0")
+    ran = machine("need_debian sh:dash no-such-program:no-such-package")
+    assert ran.returncode == 0
+    assert "installing Debian packages: no-such-package" in ran.stderr
+    installs = [call for call in machine.calls() if " install " in call]
+    assert len(installs) == 1
+    assert installs[0].endswith("--no-install-recommends no-such-package")
+
+
+def test_a_user_with_sudo_installs_too(machine):
+    machine.program("id", "echo 1000")
+    machine.program("sudo", 'shift; if [ $# -gt 0 ]; then exec "$@"; fi')
+    assert machine("need_debian no-such-program:no-such-package").returncode == 0
+    assert any(" install " in call for call in machine.calls() if call.startswith("apt-get"))
+
+
+def test_a_user_without_sudo_is_told_what_to_type(machine):
+    machine.program("id", "echo 1000")
+    machine.program("sudo", "exit 1")
+    ran = machine("need_debian no-such-program:no-such-package")
+    assert ran.returncode == 1
+    assert "sudo apt-get install no-such-package" in ran.stderr
+    assert not [call for call in machine.calls() if call.startswith("apt-get")]
+
+
+def test_a_failed_installation_is_not_hidden(machine):
+    machine.program("id", "echo 0")
+    machine.program("apt-get", '[ "$1" = update ]')
+    ran = machine("need_debian no-such-program:no-such-package")
+    assert ran.returncode == 1
+    assert "apt-get could not install no-such-package" in ran.stderr
+
+
+def test_an_old_python_is_refused_with_the_next_step(machine):
+    for name in ("python3", "python3.14", "python3.13", "python3.12", "python3.11"):
+        machine.program(name, "exit 1")
+    ran = machine("find_python")
+    assert ran.returncode == 1
+    assert "no Python 3.11 or newer" in ran.stderr
+    assert "PYTHON=" in ran.stderr
+
+
+def test_a_step_that_fails_keeps_its_exit_code(machine):
+    ran = machine("timed 'a step' sh -c 'exit 7'")
+    assert ran.returncode == 7
+    assert "a step: 0 s (failed: 7)" in ran.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_well_formed_and_stops_at_the_first_error(script):
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    assert "set -euo pipefail" in script.read_text()
