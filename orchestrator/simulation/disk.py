@@ -69,6 +69,11 @@ class Disk(InlineExecutor):
         """Let the next commit be the last."""
         self._armed = how
 
+    def heal(self) -> None:
+        """No cut any more, and room for all."""
+        self._armed = None
+        self.full = False
+
     @property
     def tore(self) -> bool:
         """Whether the cut left part of a write behind."""

@@ -44,7 +44,8 @@ class Faults:
         scene.broker.heal()
         scene.line.lose_request = scene.line.lose_reply = scene.line.twice = 0.0
         for one in scene.services:
-            _make_room(one)
+            one.disk.heal()
+            _limit_pages(one, full=False)
             if not one.up:
                 await self.restart(one)
 
@@ -104,6 +105,9 @@ class Faults:
     async def _restart_broker(self, dice: Any) -> None:
         forget = self._scene.plan.broker_forgets
         self._scene.trace.fault(f"broker restarts{', and forgets' if forget else ''}")
+        if forget:
+            for node in self._scene.services:
+                node.truth.due &= node.truth.recorded
         await self._scene.broker.restart(dice.uniform(0.1, 20.0), forget=forget)
 
     async def _cut_lines(self, dice: Any) -> None:  # noqa: ARG002 - as its siblings

@@ -136,8 +136,10 @@ def draw_plan(seed: int) -> Plan:
         claims_each=dice.randint(2, 4),
         weather=Weather(
             delay_s=(0.001, 1.5) if slow else (0.001, 0.05),
-            lose=sometimes(0.5, 0.2),
-            duplicate=sometimes(0.5, 0.3),
+            # Nothing is remembered of a button that nobody registered: a copy of a press that came
+            # before the claim cannot be told from a new one, in a profile that takes all.
+            lose=sometimes(0.0 if unregistered else 0.5, 0.2),
+            duplicate=sometimes(0.0 if unregistered else 0.5, 0.3),
         ),
         line=Line(
             delay_s=(0.001, 0.5) if slow else (0.001, 0.03),

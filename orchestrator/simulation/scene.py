@@ -105,10 +105,16 @@ class Scene:
         self._said[said.topic, said.payload] = said.key
 
     def pressed(self, key: PressKey) -> None:
-        """A press is in the world from now on."""
+        """A press is in the world from now on.
+
+        One that came in before and cannot have reached its service is as good as made only now:
+        nobody can tell a message that is sent again from one that was sent late.
+        """
         place, _ = key
-        simulated = self.buttons[place].simulated
-        self.presses.setdefault(key, Press(place, self.loop.now_ms(), simulated))
+        truth = self.home_of(place[0]).truth
+        if key not in self.presses or not (key in truth.due or key in truth.recorded):
+            simulated = self.buttons[place].simulated
+            self.presses[key] = Press(place, self.loop.now_ms(), simulated)
 
     def press_in(self, topic: str, payload: bytes) -> PressKey | None:
         """The real press that these bytes on this topic are, if they are one."""
