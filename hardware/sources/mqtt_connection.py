@@ -66,7 +66,7 @@ class Connection:
     """One connection, from CONNECT to its end. Not used again after that.
 
     ``client_id`` None: a clean session under a name of the moment, nothing kept by the broker
-    and no marker. ``on_alive`` is told, whenever a marker came back, when it was published.
+    and no marker. ``on_alive`` is told, when a marker came back, up to when all is done.
     """
 
     def __init__(
@@ -326,7 +326,19 @@ class Connection:
         if sent_ms is not None:
             self._behind_marker = True
             self._marker_back.set()
-            self._on_alive(sent_ms)
+            until_ms = self._handled_until_ms(sent_ms)
+            if until_ms is not None:
+                self._on_alive(until_ms)
+
+    def _handled_until_ms(self, sent_ms: int) -> int | None:
+        """Up to when all is done: what comes again after a kill must not seem to be newer.
+
+        None while what the broker held for us is not done: nobody knows how old that is.
+        """
+        for one in self._unacknowledged:
+            if not one.acknowledged and str(one.message.topic) != self._marker.topic:
+                return None if one.queued else min(sent_ms, one.heard_ms)
+        return sent_ms
 
     def _overflow(self, arrival: Arrival) -> None:
         """More than we hold. What has a QoS is sent again on the next connection."""
