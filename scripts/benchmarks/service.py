@@ -1,12 +1,12 @@
 """The service as its users meet it: HTTP, MQTT, waiting claims, start-up, and moto beside it.
 
-- claims through Mosquitto and HTTP: pre-signed initiate and finalize over 32 connections, the
+- claims through Mosquitto and HTTP: pre-signed initiate and finalize over 128 connections, the
   click published at QoS 1 once initiate answered, finalize sent when the event stream told the
   match. Load, broker and service share the machine. SigV4 is verified: the key is configured.
 - click to MATCHED: 40 clicks/s, from just before publish until the event stream told the match,
   so what the stream takes is in it.
 - waiting: CPU time of the service over ten seconds in which 2,000 claims are open.
-- durable writes: InitiateDeviceClaim of 5,000 devices, each registered by it, unsigned in `dev`
+- durable writes: InitiateDeviceClaim of 3,000 devices, each registered by it, unsigned in `dev`
   and signed with a configured key, against moto's iot:CreateThing, which keeps things in memory
   and verifies nothing. Same client, same connections, in turns.
 """
@@ -33,11 +33,11 @@ from firmware_sim.links.mqtt import MqttLink
 from firmware_sim.world.slots import MemorySlot
 
 CLAIMS = 3_000
-AT_ONCE = 32
+AT_ONCE = 128
 LATENCY_CLICKS = 400
 CLICKS_PER_S = 40
 WAITING = 2_000
-WRITES = 5_000
+WRITES = 3_000
 
 
 def rows() -> list[Row]:
@@ -220,7 +220,8 @@ async def _durable_writes(folder: Path) -> list[Row]:
         Row(
             f"durable writes of the API {what} : moto's iot:CreateThing",
             budget,
-            f"{rate[kind] / rate['moto']:.1f} times ({rate[kind]:,.0f} /s : {rate['moto']:,.0f} /s)",
+            f"{rate[kind] / rate['moto']:.1f} times"
+            f" ({rate[kind]:,.0f} /s : {rate['moto']:,.0f} /s)",
         )
         for kind, what, budget in (
             ("dev", "unsigned (`dev`)", "≥ 15 times"),
