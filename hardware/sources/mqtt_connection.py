@@ -326,15 +326,12 @@ class Connection:
         if sent_ms is not None:
             self._behind_marker = True
             self._marker_back.set()
-            until_ms = self._handled_until_ms(sent_ms)
-            if until_ms is not None:
+            if (until_ms := self._handled_until_ms(sent_ms)) is not None:
                 self._on_alive(until_ms)
 
     def _handled_until_ms(self, sent_ms: int) -> int | None:
-        """Up to when all is done: what comes again after a kill must not seem to be newer.
-
-        None while what the broker held for us is not done: nobody knows how old that is.
-        """
+        """Up to when all is done; None while that which the broker held, of any age, is not."""
+        # What is not done comes again after a kill, and must not seem to be newer then.
         for one in self._unacknowledged:
             if not one.acknowledged and str(one.message.topic) != self._marker.topic:
                 return None if one.queued else min(sent_ms, one.heard_ms)

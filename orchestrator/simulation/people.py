@@ -279,7 +279,8 @@ class People:
     async def _harm(self) -> None:
         """Somebody who listens sends what was heard again, changed or not."""
         broker, dice = self._scene.broker, self._bad
-        heard = [one.last for one in self._scene.buttons.values() if one.last is not None]
+        last = [one.last for one in self._scene.buttons.values() if one.last is not None]
+        heard = [one for one in last if self._scene.press_in(one.topic, one.payload) is not None]
         if not heard or not broker.up:
             return
         said = dice.choice(heard)
