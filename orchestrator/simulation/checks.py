@@ -125,7 +125,7 @@ def _check_delivered(
     for event in events.values():
         press = truth.presses.get(((event.namespace, event.device_id), event.press_id or ""))
         if press is not None and event.disposition == "DELIVERED":
-            early_ms = opened_ms[event.epoch] - press.pressed_ms
+            early_ms = opened_ms[event.epoch] - press.latest_ms
             fair = early_ms <= truth.most_delay_ms
             hold(2, fair, "{} is delivered to an owner who came {} ms later", event, early_ms)
 
@@ -179,7 +179,7 @@ def _check_press(attempt: Attempt, event: DeviceEvent, truth: Truth) -> None:
     press = truth.presses.get((place, event.press_id or ""))
     if press is None:
         raise InvariantError(2, f"{name} counts a press that nobody made: {event}")
-    early_ms = attempt.opened_ms - press.pressed_ms
+    early_ms = attempt.opened_ms - press.latest_ms
     hold(
         1,
         early_ms <= truth.most_delay_ms,

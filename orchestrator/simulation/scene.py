@@ -111,10 +111,12 @@ class Scene:
         nobody can tell a message that is sent again from one that was sent late.
         """
         place, _ = key
-        truth = self.home_of(place[0]).truth
-        if key not in self.presses or not (key in truth.due or key in truth.recorded):
+        truth, known = self.home_of(place[0]).truth, self.presses.get(key)
+        if known is None:
             simulated = self.buttons[place].simulated
             self.presses[key] = Press(place, self.loop.now_ms(), simulated)
+        elif key not in truth.due and key not in truth.recorded:
+            self.presses[key] = replace(known, again_ms=self.loop.now_ms())
 
     def press_in(self, topic: str, payload: bytes) -> PressKey | None:
         """The real press that these bytes on this topic are, if they are one."""

@@ -37,6 +37,13 @@ class Press:
     place: Place
     pressed_ms: int
     simulated: bool
+    again_ms: int | None = None
+    """When it was sent again, where the message before need not have reached its service."""
+
+    @property
+    def latest_ms(self) -> int:
+        """When it may honestly be taken to have been pressed, at the latest."""
+        return self.pressed_ms if self.again_ms is None else self.again_ms
 
 
 @dataclass(slots=True, kw_only=True)
