@@ -116,7 +116,8 @@ class Agent:
 
     def _answer(self, number: int, **said: Any) -> None:
         body = json.dumps({"id": number, **said}).encode()
-        with self._write_lock:
+        # Whoever asked may have hung up while the command still ran; nobody is left to be told.
+        with self._write_lock, contextlib.suppress(BrokenPipeError):
             _write_all(self._writer, struct.pack(">I", len(body)) + body)
 
     def _receive(self) -> dict[str, Any] | None:
