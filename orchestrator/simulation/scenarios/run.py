@@ -1,0 +1,59 @@
+"""A scenario's name or file to its result: what is supplied, in a folder of its own, timed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from firmware_sim.world.scenario import Scenario, check_seed, parse_scenario
+from firmware_sim.world.tables import ScenarioError, nearest
+from orchestrator.simulation.scenarios.results import Result, judge
+from orchestrator.simulation.scenarios.world import Progress, ScenarioWorld
+
+SUPPLIED: Final = Path(__file__).parent
+# Files that no disk needs to spin for, where the system has such a place.
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh folder is made below it
+
+
+def supplied() -> dict[str, Path]:
+    """The scenarios that come with clickclaim, by name."""
+    return {one.stem: one for one in sorted(SUPPLIED.glob("*.toml"))}
+
+
+def load(name: str) -> Scenario:
+    """The scenario in this file, or the supplied one of this name; ScenarioError if none."""
+    path = supplied().get(name)
+    if path is None:
+        path = Path(name)
+        if not path.is_file():
+            raise ScenarioError(f"{name}: no such file, nor a supplied scenario; {_meant(name)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{name} cannot be read: {error}") from None
+    return parse_scenario(text, path.name)
+
+
+def run_scenario(
+    name: str, scenario: Scenario, seed: int | None = None, on_progress: Progress | None = None
+) -> Result:
+    """Live the scenario, with its own seed or this one. ``name`` is how a user asks for it."""
+    seed = scenario.seed if seed is None else check_seed(seed)
+    began_s = time.perf_counter()
+    where = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="clickclaim-", dir=where) as folder:
+        measured = ScenarioWorld(scenario, seed, Path(folder), on_progress).run()
+    return Result(
+        name=name,
+        scenario=scenario,
+        measured=measured,
+        checks=judge(scenario, measured),
+        real_s=time.perf_counter() - began_s,
+    )
+
+
+def _meant(name: str) -> str:
+    return nearest(Path(name).stem, list(supplied()))

@@ -1,0 +1,413 @@
+"""One scenario, lived: everybody in it acts, things fail when they are to, and all is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from firmware_sim.world.scenario import Arrivals, Scenario
+from orchestrator.claims.registry import DeviceRegistry
+from orchestrator.domain.errors import StoreError
+from orchestrator.domain.ids import Caller
+from orchestrator.settings import Profile, for_profile
+from orchestrator.simulation.broker import Published, Weather
+from orchestrator.simulation.checks import (
+    check_all_ended,
+    check_all_heard,
+    check_committed,
+    check_device,
+    check_nothing_lost,
+)
+from orchestrator.simulation.disk import Disk
+from orchestrator.simulation.loop import SimulatedLoop
+from orchestrator.simulation.network import Line
+from orchestrator.simulation.nodes import ServiceNode, Watchers
+from orchestrator.simulation.plan import Plan
+from orchestrator.simulation.scenarios.buttons import NAMESPACE, AirToBroker, HeldButton, Made
+from orchestrator.simulation.scenarios.clock import LoopClock
+from orchestrator.simulation.scenarios.results import Measured
+from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
+from orchestrator.simulation.scenarios.upsets import Upsets
+from orchestrator.simulation.scene import Scene
+from orchestrator.simulation.truth import InvariantError, Press, PressKey, Truth
+from orchestrator.stores.sqlite import SqliteStore
+from orchestrator.units import AddEvent, Committed, CountRepeat, PutKey, StoredKey
+
+Progress = Callable[[int, int], None]
+"""So many units are through, of so many."""
+
+# While nothing is broken, the timer ends an attempt at its deadline; a slow commit may come first.
+_GRACE_MS: Final = 5_000
+_SETTLED_S: Final = 12.0
+# The time to finalize, and the grace: beyond a window after the end, nothing may be open.
+_HEALING_S: Final = 65.0
+# A shift and a half: whoever is still waiting then waits for ever.
+_LONGEST_S: Final = 48 * 3600.0
+_LOOK_EVERY_S: Final = 10.0
+_REGISTERED_AT_ONCE: Final = 500
+
+
+class ScenarioWorld:
+    """A scenario to be lived once, with files in ``folder``."""
+
+    def __init__(
+        self, scenario: Scenario, seed: int, folder: Path, on_progress: Progress | None = None
+    ) -> None:
+        self._scenario = scenario
+        self._loop = SimulatedLoop(seed)
+        self._scene = Scene(_plan(scenario, seed), self._loop)
+        self._on_progress = on_progress or (lambda _done, _of: None)
+        self._made: dict[PressKey, Made] = {}
+        self._matched: dict[str, PressKey] = {}
+        """The click of each event that counted."""
+        self._ended: list[Ended] = []
+        self._clock = LoopClock(self._loop)
+        self._air = AirToBroker(self._scene, self._clock, scenario.gateway, scenario.broker)
+        self._service = self._make_service(folder)
+        self._scene.services.append(self._service)
+        self._scene.broker.on_accept = self._accepted
+        self._scene.broker.on_acknowledge = self._acknowledged
+        self._buttons = self._make_buttons()
+        self._stations = {
+            one.station: StationHall(self._scene, self._service, one) for one in scenario.arrivals
+        }
+        self._upsets = Upsets(self._scene, self._service, self._air, self._stations)
+
+    def run(self) -> Measured:
+        """Live it."""
+        scene, loop = self._scene, self._loop
+        watch = _ErrorWatch(scene.fail)
+        logger = logging.getLogger()
+        logger.addHandler(watch)
+        loop.set_exception_handler(self._loop_failed)
+        start_s = loop.time()
+        try:
+            loop.run(self._live_and_die())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the verdict
+            scene.fail(error)
+        finally:
+            logger.removeHandler(watch)
+            virtual_s = loop.time() - start_s
+            self._service.close()
+            loop.close()
+        return self._measured(virtual_s)
+
+    # --- the course of a world -------------------------------------------------------------------
+
+    async def _live_and_die(self) -> None:
+        try:
+            await self._live()
+        finally:
+            self._service.kill()
+
+    async def _live(self) -> None:
+        await self._service.start()
+        await self._register()
+        aside = [
+            self._loop.create_task(work)
+            for work in (*self._upsets.all(self._scenario.faults), self._look_at_deadlines())
+        ]
+        for task in aside:
+            task.add_done_callback(self._aside_ended)
+        slots = [slot for one in self._scenario.arrivals for slot in self._make_slots(one)]
+        if not await self._until_done([self._loop.create_task(slot.work()) for slot in slots]):
+            return
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
+        await self._upsets.heal()
+        if await self._until_done([self._loop.create_task(self._settle())]):
+            await self._final_checks()
+
+    async def _until_done(self, tasks: Sequence[asyncio.Task[Any]]) -> bool:
+        """Wait for the tasks; False as soon as an invariant breaks."""
+        done = self._loop.create_task(_all(tasks))
+        async with asyncio.timeout(_LONGEST_S):
+            await asyncio.wait({done, self._scene.failed}, return_when=asyncio.FIRST_COMPLETED)
+        if self._scene.failed.done():
+            return False
+        done.result()
+        return True
+
+    async def _register(self) -> None:
+        node = self._service
+        assert node.store is not None
+        registry = DeviceRegistry(node.store, node.clock, for_profile("dev"))
+        buttons = list(self._buttons.values())
+        for first in range(0, len(buttons), _REGISTERED_AT_ONCE):
+            some = buttons[first : first + _REGISTERED_AT_ONCE]
+            await registry.add(NAMESPACE, [one.device_id for one in some])
+            keys = [
+                PutKey(
+                    StoredKey(
+                        namespace=NAMESPACE,
+                        device_id=one.device_id,
+                        kind="hmac",
+                        secret=_key(one.device_id),
+                        simulated=False,
+                    )
+                )
+                for one in some
+                if one.make.key
+            ]
+            if keys:
+                await node.store.unit(keys)
+
+    async def _settle(self) -> None:
+        """Until nothing is open and nothing is on its way, or as long as that may take."""
+        healed_s = self._loop.time()
+        jumps_s = sum(abs(one.by_s) for one in self._scenario.faults)
+        longest_s = self._scenario.window_s + _HEALING_S + jumps_s
+        await asyncio.sleep(_SETTLED_S)
+        while self._loop.time() < healed_s + longest_s:
+            store = self._service.store
+            assert store is not None
+            if self._scene.broker.idle and await store.earliest_deadline_ms() is None:
+                return
+            await asyncio.sleep(1.0)
+
+    async def _final_checks(self) -> None:
+        node = self._service
+        store, truth = node.store, node.truth
+        assert store is not None
+        await check_nothing_lost(store, truth)
+        await check_all_ended(store, node.clock.now_ms(), _GRACE_MS)
+        if not any(one.forget for one in self._scenario.faults):
+            check_all_heard(truth)
+        for ended in self._ended:
+            if ended.told.attempt is None:
+                continue
+            outcome, attempt_id = ended.told.attempt.outcome, ended.told.attempt.attempt_id
+            found = await store.attempt(attempt_id)
+            if found is None or found.outcome != outcome:
+                raise InvariantError(
+                    6, f"{ended.told.claim_id} was told {outcome}, on record is {found}"
+                )
+
+    async def _look_at_deadlines(self) -> None:
+        """While the service is well, no attempt stays open beyond its deadline."""
+        node = self._service
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            well_ms = self._loop.now_ms() - node.well_since_ms
+            if node.up and node.store is not None and well_ms > _SETTLED_S * 1000:
+                await check_all_ended(node.store, node.clock.now_ms(), _GRACE_MS)
+
+    # --- what happens is noted and checked -------------------------------------------------------
+
+    async def _answered(
+        self, node: ServiceNode, store: SqliteStore, method: str, asked: Any, answer: Any
+    ) -> None:
+        trace = self._scene.trace
+        if method != "unit":
+            return
+        if not isinstance(answer, Committed):
+            trace.count("lost race")
+            return
+        for op in asked:
+            if isinstance(op, AddEvent):
+                event = op.event
+                trace.count(f"disposition {event.disposition}")
+                trace.note(f"{event.event_id} {event.device_id} {event.disposition}")
+                if event.disposition == "MATCHED" and event.press_id is not None:
+                    place = (event.namespace, event.device_id)
+                    self._matched[event.event_id] = (place, event.press_id)
+            elif isinstance(op, CountRepeat):
+                trace.count("repeat")
+            else:
+                trace.note(type(op).__name__)
+        try:
+            for place in node.truth.acknowledge(asked):
+                await check_device(store, node.truth, place)
+            await check_committed(store, asked)
+        except InvariantError as error:
+            self._scene.fail(error)
+
+    def _accepted(self, message: Published, reached: frozenset[str]) -> None:
+        """The broker took a message in: the moment a press is in the world."""
+        key = self._scene.press_in(message.topic, message.payload)
+        if key is None:
+            return
+        self._scene.presses.setdefault(key, Press(key[0], self._loop.now_ms(), simulated=False))
+        if self._service.name in reached:
+            self._service.truth.due.add(key)
+
+    def _acknowledged(self, message: Published, owner: str) -> None:
+        """The service has acknowledged a message: then the press in it is on record."""
+        key = self._scene.press_in(message.topic, message.payload)
+        if key is None or owner != self._service.name:
+            return
+        if key not in self._service.truth.recorded:
+            self._scene.fail(InvariantError(3, f"press {key} was acknowledged and not recorded"))
+
+    def _claim_ended(self, ended: Ended) -> None:
+        told = ended.told
+        outcome = told.attempt.outcome if told.attempt else f"REFUSED {told.refused}"
+        self._scene.trace.note(f"told {told.claim_id} {outcome}")
+        self._ended.append(ended)
+        self._on_progress(len(self._ended), sum(one.units for one in self._scenario.arrivals))
+
+    def _aside_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._scene.fail(error)
+
+    def _loop_failed(self, _loop: object, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self._scene.fail(RuntimeError(f"a task failed: {context.get('message')} {error!r}"))
+
+    # --- who is there ----------------------------------------------------------------------------
+
+    def _make_service(self, folder: Path) -> ServiceNode:
+        scenario, scene = self._scenario, self._scene
+        settings = replace(
+            for_profile(cast("Profile", scenario.profile)), claim_window_s=scenario.window_s
+        )
+        disk = Disk(
+            folder / "S1",
+            scene.dice("disk"),
+            lambda: self._service.kill(),  # noqa: PLW0108 - it is made below
+            loop=self._loop,
+            takes_s=scenario.commit_s,
+        )
+        jumps_ms = round(sum(abs(one.by_s) for one in scenario.faults) * 1000)
+        truth = Truth(
+            production=scenario.profile == "production",
+            most_delay_ms=scene.plan.most_delay_ms + jumps_ms,
+            window_ms=settings.claim_window_ms,
+            presses=scene.presses,
+        )
+        watchers = Watchers(self._answered, scene.fail)
+        return ServiceNode("S1", self._loop, disk, scene.broker, settings, truth, watchers)
+
+    def _make_buttons(self) -> dict[str, HeldButton]:
+        scene = self._scene
+        buttons = {
+            device_id: HeldButton(
+                device_id,
+                make,
+                _key(device_id) if make.key else b"",
+                scene,
+                self._clock,
+                self._air,
+                self._made,
+            )
+            for make in self._scenario.devices
+            for device_id in make.ids
+        }
+        dice, all_of_them = scene.dice("oddities"), list(buttons.values())
+        for number, button in enumerate(all_of_them):
+            following = all_of_them[(number + 1) % len(all_of_them)]
+            button.wake(dice, None if following is button else following)
+        return buttons
+
+    def _make_slots(self, arrivals: Arrivals) -> list[Slot]:
+        hall = self._stations[arrivals.station]
+        makes = {one.prefix: one for one in self._scenario.devices}
+        wanted = [one for prefix in arrivals.devices for one in makes[prefix].ids]
+        here = [self._buttons[one] for one in wanted[: arrivals.units]]
+        units = iter(here)
+        operator = self._scenario.operators[arrivals.operator]
+        hall.slots += [
+            Slot(number + 1, hall, operator, units, here, self._claim_ended)
+            for number in range(arrivals.slots)
+        ]
+        return hall.slots
+
+    # --- what came of it -------------------------------------------------------------------------
+
+    def _measured(self, virtual_s: float) -> Measured:
+        scene = self._scene
+        outcomes: Counter[str] = Counter()
+        claim_ms, press_ms, click_ms, mistaken = [], [], [], 0
+        claimed: set[str] = set()
+        for ended in self._ended:
+            attempt = ended.told.attempt
+            outcome = "REFUSED" if attempt is None else str(attempt.outcome)
+            outcomes[outcome] += 1
+            if attempt is None or outcome != "CLAIMED":
+                continue
+            claimed.add(ended.told.device_id)
+            claim_ms.append(ended.at_ms - ended.opened_ms)
+            marks = [mark for mark in attempt.timeline if mark.what == "click"]
+            key = self._matched.get(marks[0].detail["eventId"]) if marks else None
+            made = None if key is None else self._made.get(key)
+            if made is None:
+                continue
+            click_ms.append(ended.at_ms - made.said_ms)
+            touch = made.touch
+            if touch is None or touch.meant != ended.told.device_id:
+                mistaken += 1
+            else:
+                press_ms.append(ended.at_ms - touch.at_ms)
+        counts = scene.trace.counts
+        return Measured(
+            seed=scene.plan.seed,
+            trace=scene.trace.digest,
+            outcomes=dict(sorted(outcomes.items())),
+            dispositions=_counted(counts, "disposition "),
+            faults=_counted(counts, "fault: "),
+            faults_happened=self._upsets.happened,
+            units_claimed=len(claimed),
+            mistaken=mistaken,
+            claim_ms=tuple(claim_ms),
+            press_ms=tuple(press_ms),
+            click_ms=tuple(click_ms),
+            virtual_s=virtual_s,
+            violation=scene.violation,
+            last=tuple(scene.trace.tail) if scene.violation else (),
+        )
+
+
+class _ErrorWatch(logging.Handler):
+    """An exception that production code could only log is a find."""
+
+    def __init__(self, fail: Callable[[BaseException], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._fail = fail
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, StoreError):
+            self._fail(RuntimeError(f"logged: {record.getMessage()}"))
+
+
+async def _all(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks)
+
+
+def _plan(scenario: Scenario, seed: int) -> Plan:
+    """What a scene needs to know; who is there and what goes wrong is the scenario's."""
+    network, broker = scenario.network, scenario.broker
+    return Plan(
+        seed=seed,
+        production=scenario.profile == "production",
+        devices=0,
+        stations=tuple(
+            Caller(namespace=NAMESPACE, account=one.account, access_key=f"KEY-{one.station}")
+            for one in scenario.arrivals
+        ),
+        claims_each=0,
+        weather=Weather(delay_s=broker.delay_s, lose=broker.lose, duplicate=broker.duplicate),
+        line=Line(
+            delay_s=network.delay_s,
+            lose_request=network.lose_request,
+            lose_reply=network.lose_reply,
+            twice=network.twice,
+        ),
+    )
+
+
+def _key(device_id: str) -> bytes:
+    return hashlib.sha256(f"{NAMESPACE} {device_id}".encode()).digest()
+
+
+def _counted(counts: Counter[str], prefix: str) -> dict[str, int]:
+    """The counts whose name begins so, without the prefix, most first."""
+    found = {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)}
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
