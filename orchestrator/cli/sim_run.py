@@ -1,0 +1,154 @@
+"""`clickclaim sim run`: a scenario in virtual time, and whether it came as expected."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
+from orchestrator.cli.output import note, print_table, say, seconds
+from orchestrator.cli.sim_progress import Progress
+
+if TYPE_CHECKING:
+    from orchestrator.simulation.scenarios.results import Result
+
+_TRACE_SHOWN: Final = 16
+
+
+class ReportKind(StrEnum):
+    """In which words a result is told to others than a person at a terminal."""
+
+    JUNIT = "junit"
+    JSON = "json"
+    HTML = "html"
+
+
+def run(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE|NAME", help="A scenario's .toml file, or a supplied one."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Another world than the file's own."),
+    ] = None,
+    report: Annotated[
+        ReportKind | None,
+        typer.Option("--report", metavar="junit|json|html", help="Write a report as well."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="Where the report goes; default: stdout."),
+    ] = None,
+    list_them: Annotated[
+        bool, typer.Option("--list", help="Show the supplied scenarios and run none.")
+    ] = False,
+) -> None:
+    """Live a scenario in virtual time on the production code: people, buttons, faults, verdict.
+
+    The same seed is the same world, to the hash of its trace. Exit code 0: everything came as the
+    scenario expects and every invariant held; 1: not.
+    """
+    from firmware_sim.world.tables import ScenarioError
+    from orchestrator.simulation.scenarios.run import load, run_scenario
+
+    report = ReportKind.JSON if as_json and report is None else report
+    if list_them:
+        _list()
+        return
+    if scenario is None:
+        usage("Which scenario? Give its file or its name.", "clickclaim sim run --list")
+    if out is not None and report is None:
+        usage("--out is where a report goes; say which.", f"--report html --out {out}")
+    try:
+        wanted = load(scenario)
+        with Progress() as progress:
+            result = run_scenario(
+                scenario, wanted, seed, lambda done, of: progress.tell("claims", done, of)
+            )
+    except ScenarioError as error:
+        usage(
+            f"{str(error).rstrip('?')}{'?' if str(error).endswith('?') else '.'}",
+            "all keys: the README beside the supplied scenarios, or --list",
+        )
+    text = None if report is None else _report(report, result)
+    if text is not None and out is None:
+        typer.echo(text, nl=False)
+    else:
+        _print(result)
+    if text is not None and out is not None:
+        _write(out, text)
+        note(f"report: {out}")
+    raise SystemExit(0 if result.good else FAILED)
+
+
+def _list() -> None:
+    from orchestrator.simulation.scenarios.run import load, supplied
+
+    rows = []
+    for name in supplied():
+        one = load(name)
+        units = sum(arrivals.units for arrivals in one.arrivals)
+        slots = sum(arrivals.slots for arrivals in one.arrivals)
+        rows.append((name, one.title, units, slots, len(one.faults)))
+    print_table(["name", "title", "units", "slots", "faults"], rows)
+    say("Run one: clickclaim sim run bench-afternoon")
+
+
+def _report(kind: ReportKind, result: Result) -> str:
+    match kind:
+        case ReportKind.JUNIT:
+            from orchestrator.simulation.reports.junit import junit_report
+
+            return junit_report(result)
+        case ReportKind.JSON:
+            from orchestrator.simulation.reports.document import json_report
+
+            return json_report(result)
+        case ReportKind.HTML:
+            from orchestrator.simulation.reports.page import html_report
+
+            return html_report(result)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}.", code=UNUSABLE) from None
+
+
+def _print(result: Result) -> None:
+    """The summary for a person: what came, how long it took, and the verdict last."""
+    from orchestrator.simulation.reports.histogram import histogram, in_words, text_lines
+
+    measured = result.measured
+    say(f"{result.scenario.title}")
+    print_table(["outcome", "claims"], measured.outcomes.items())
+    print_table(["disposition", "clicks"], measured.dispositions.items())
+    if measured.faults:
+        print_table(["fault", "times"], measured.faults.items())
+    rows = [
+        (name, *(in_words(value) for value in quantiles.values()))
+        for name, quantiles in result.latencies.items()
+    ]
+    if rows:
+        print_table(["in virtual time", "p50", "p95", "p99"], rows)
+        say("click to claimed")
+        for line in text_lines(histogram(measured.click_ms)):
+            say(f"  {line}")
+    checks = [
+        ("ok" if one.good else "FAILED", one.name, one.expected, one.found) for one in result.checks
+    ]
+    say()
+    print_table(["verdict", "what", "expected", "found"], checks)
+    for line in measured.last:
+        say(f"  {line}")
+    virtual, real = seconds(round(measured.virtual_s * 1000)), seconds(round(result.real_s * 1000))
+    say(f"{virtual} of virtual time in {real}; trace {measured.trace[:_TRACE_SHOWN]}")
+    say(f"again: {result.again}")
+    bad = sum(1 for one in result.checks if not one.good)
+    say("as expected" if not bad else f"NOT as expected: {bad} of {len(result.checks)} failed")

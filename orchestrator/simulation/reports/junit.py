@@ -1,0 +1,56 @@
+"""A result as JUnit XML, as CI systems show it: a test case for each thing that was expected."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from orchestrator.simulation.scenarios.results import Check, Result
+
+# XML 1.0 has no way to write these.
+_UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit_report(result: Result) -> str:
+    """The document. The time of the run stands at its first test case, the invariants."""
+    failed = sum(1 for one in result.checks if not one.good)
+    numbers = {
+        "tests": str(len(result.checks)),
+        "failures": str(failed),
+        "errors": "0",
+        "skipped": "0",
+        "time": f"{result.real_s:.3f}",
+    }
+    root = ET.Element("testsuites", {"name": "clickclaim sim run", **numbers})
+    suite = ET.SubElement(root, "testsuite", {"name": _text(result.scenario.title), **numbers})
+    properties = ET.SubElement(suite, "properties")
+    for name, value in (
+        ("seed", result.measured.seed),
+        ("trace", result.measured.trace),
+        ("virtual_s", f"{result.measured.virtual_s:.3f}"),
+    ):
+        ET.SubElement(properties, "property", {"name": name, "value": str(value)})
+    for number, check in enumerate(result.checks):
+        _case(suite, result, check, result.real_s if number == 0 else 0.0)
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _case(suite: ET.Element, result: Result, check: Check, time_s: float) -> None:
+    attributes = {
+        "classname": f"clickclaim.scenario.{_text(result.name)}",
+        "name": f"{check.name}: {check.expected}",
+        "time": f"{time_s:.3f}",
+    }
+    case = ET.SubElement(suite, "testcase", attributes)
+    if check.good:
+        return
+    message = f"{check.name} is {check.found}; expected: {check.expected}"
+    failure = ET.SubElement(case, "failure", {"message": _text(message), "type": "expectation"})
+    last = result.measured.last if check.name == "invariants" else ()
+    failure.text = _text("\n".join([message, f"again: {result.again}", *last]))
+
+
+def _text(text: str) -> str:
+    return _UNWRITABLE.sub("?", text)
