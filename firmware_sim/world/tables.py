@@ -190,7 +190,7 @@ class Table:
 def nearest(name: str, known: Collection[str]) -> str:
     """What was probably meant, or all there is."""
     near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(_listed(known))}"
+    return f"did you mean {near[0]!r}" if near else f"there are: {', '.join(_listed(known))}"
 
 
 def _listed(known: Collection[str]) -> Sequence[str]:

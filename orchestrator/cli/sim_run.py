@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
-from orchestrator.cli.output import note, print_table, say, seconds
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import note, print_json, print_table, say, seconds
 from orchestrator.cli.sim_progress import Progress
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run(
     list_them: Annotated[
         bool, typer.Option("--list", help="Show the supplied scenarios and run none.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Live a scenario in virtual time on the production code: people, buttons, faults, verdict.
 
@@ -57,7 +59,7 @@ def run(
 
     report = ReportKind.JSON if as_json and report is None else report
     if list_them:
-        _list()
+        _list(as_json=as_json)
         return
     if scenario is None:
         usage("Which scenario? Give its file or its name.", "clickclaim sim run --list")
@@ -70,10 +72,7 @@ def run(
                 scenario, wanted, seed, lambda done, of: progress.tell("claims", done, of)
             )
     except ScenarioError as error:
-        usage(
-            f"{str(error).rstrip('?')}{'?' if str(error).endswith('?') else '.'}",
-            "all keys: the README beside the supplied scenarios, or --list",
-        )
+        usage(f"{error}.", "supplied ones to learn from: clickclaim sim run --list")
     text = None if report is None else _report(report, result)
     if text is not None and out is None:
         typer.echo(text, nl=False)
@@ -85,7 +84,7 @@ def run(
     raise SystemExit(0 if result.good else FAILED)
 
 
-def _list() -> None:
+def _list(*, as_json: bool) -> None:
     from orchestrator.simulation.scenarios.run import load, supplied
 
     rows = []
@@ -94,7 +93,11 @@ def _list() -> None:
         units = sum(arrivals.units for arrivals in one.arrivals)
         slots = sum(arrivals.slots for arrivals in one.arrivals)
         rows.append((name, one.title, units, slots, len(one.faults)))
-    print_table(["name", "title", "units", "slots", "faults"], rows)
+    columns = ["name", "title", "units", "slots", "faults"]
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    print_table(columns, rows)
     say("Run one: clickclaim sim run bench-afternoon")
 
 
