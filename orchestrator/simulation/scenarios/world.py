@@ -13,7 +13,6 @@ from typing import Any, Final, cast
 
 from firmware_sim.world.scenario import Arrivals, Scenario
 from orchestrator.claims.registry import DeviceRegistry
-from orchestrator.domain.errors import StoreError
 from orchestrator.domain.ids import Caller
 from orchestrator.settings import Profile, for_profile
 from orchestrator.simulation.broker import Published, Weather
@@ -25,6 +24,7 @@ from orchestrator.simulation.checks import (
     check_nothing_lost,
 )
 from orchestrator.simulation.disk import Disk
+from orchestrator.simulation.error_watch import ErrorWatch
 from orchestrator.simulation.loop import SimulatedLoop
 from orchestrator.simulation.network import Line
 from orchestrator.simulation.nodes import ServiceNode, Watchers
@@ -82,7 +82,7 @@ class ScenarioWorld:
     def run(self) -> Measured:
         """Live it."""
         scene, loop = self._scene, self._loop
-        watch = _ErrorWatch(scene.fail)
+        watch = ErrorWatch(scene.fail)
         logger = logging.getLogger()
         logger.addHandler(watch)
         loop.set_exception_handler(self._loop_failed)
@@ -362,19 +362,6 @@ class ScenarioWorld:
             violation=scene.violation,
             last=tuple(scene.trace.tail) if scene.violation else (),
         )
-
-
-class _ErrorWatch(logging.Handler):
-    """An exception that production code could only log is a find."""
-
-    def __init__(self, fail: Callable[[BaseException], None]) -> None:
-        super().__init__(logging.ERROR)
-        self._fail = fail
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, StoreError):
-            self._fail(RuntimeError(f"logged: {record.getMessage()}"))
 
 
 async def _all(tasks: Sequence[asyncio.Task[Any]]) -> None:
