@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -30,6 +31,7 @@ _LONGEST_S: Final = 24 * 3600.0
 _WINDOW_S: Final = (10, 900)
 _MOST_DEVICES: Final = 100_000
 _ACCOUNT: Final = "111122223333"
+_DEVICE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +251,7 @@ def _places(top: Table, name: str, key: str) -> Sequence[tuple[str, Any]]:
 
 
 def _devices(table: Table) -> Devices:
-    return Devices(
+    devices = Devices(
         prefix=table.text("prefix"),
         count=table.count("count", None, 1, _MOST_DEVICES),
         switch=table.choice("switch", SWITCHES, "xkb-tc-1103-tact"),
@@ -257,6 +259,11 @@ def _devices(table: Table) -> Devices:
         link=table.choice("link", ("mqtt", "serial"), "mqtt"),
         misbehaviours=table.choices("misbehaviours", MISBEHAVIOURS),
     )
+    if not _DEVICE_ID.fullmatch(devices.ids[-1]):
+        raise table.error(
+            f"{devices.ids[-1]!r}: a device id is 1 to 32 of letters, digits, '_' and '-'"
+        )
+    return devices
 
 
 def _operator(table: Table) -> Operator:
@@ -274,22 +281,19 @@ def _operator(table: Table) -> Operator:
 
 def _arrivals(table: Table, devices: Sequence[Devices], operators: Sequence[Operator]) -> Arrivals:
     here = {one.prefix: one for one in devices}
-    value = table.value("devices")
-    wanted = [value] if isinstance(value, str) else value
-    if not isinstance(wanted, list) or not wanted:
-        raise table.error("devices is missing: the prefix of some [[devices]], or a list of them")
-    for one in wanted:
-        if one not in here:
-            table.choice("devices", here) if value is one else table.choices("devices", here)
+    one_prefix = isinstance(table.value("devices"), str)
+    wanted = (table.choice("devices", here),) if one_prefix else table.choices("devices", here)
+    if not wanted:
+        raise table.error("'devices' is missing: the prefix of [[devices]], or a list of them")
     there = sum(here[one].count for one in wanted)
     units = table.count("units", 0, 0, _MOST_DEVICES)
     if units > there:
-        raise table.error(f"units is {units}, and there are {there} devices of {wanted}")
+        raise table.error(f"units is {units}, and there are {there} devices of {', '.join(wanted)}")
     account = table.text("account", _ACCOUNT)
     if len(account) != 12 or not account.isdecimal():
         raise table.error(f"account is {account!r}; an account has twelve digits")
     return Arrivals(
-        devices=tuple(wanted),
+        devices=wanted,
         units=units or there,
         station=table.text("station"),
         slots=table.count("slots", 1, 1, 256),

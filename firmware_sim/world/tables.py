@@ -101,7 +101,7 @@ class Table:
         if not isinstance(value, list):
             raise self.error(f"{key} is {value!r}; it must be a list of names")
         for one in value:
-            if one not in known:
+            if not isinstance(one, str) or one not in known:
                 raise self.error(f"{key} has {one!r}; {nearest(str(one), known)}")
         return tuple(value)
 

@@ -22,7 +22,7 @@ from orchestrator.simulation.nodes import ServiceNode, Told
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, HeldButton, Touch
 from orchestrator.simulation.scenarios.stream import SlotClaims, StationStream
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import PressKey, hold
+from orchestrator.simulation.truth import Press, PressKey, hold
 
 # A station that was killed is started again by whoever stands before it.
 _BACK_S: Final = (2.0, 20.0)
@@ -64,7 +64,7 @@ class StationHall:
 
     async def _forward(self, key: PressKey, frame: Frame) -> None:
         scene = self.scene
-        scene.pressed(key)
+        scene.presses.setdefault(key, Press(key[0], scene.loop.now_ms(), simulated=False))
         raw = RawFrame(
             transport="serial",
             source="serial:/dev/ttyACM0",

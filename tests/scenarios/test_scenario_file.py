@@ -1,0 +1,139 @@
+"""What a scenario file may say, and the sentence for each thing that it may not."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from firmware_sim.world.scenario import FAULTS, SEED_MAX, check_seed, parse_scenario
+from firmware_sim.world.tables import Bounds, ScenarioError, Spread
+
+
+def test_the_smallest_file_has_defaults_for_everything_else(small):
+    scenario = parse_scenario(small, "small.toml")
+    (arrivals,) = scenario.arrivals
+    assert (arrivals.units, arrivals.slots, arrivals.tries) == (4, 1, 1)
+    assert scenario.devices[0].ids == ["B-1", "B-2", "B-3", "B-4"]
+    assert scenario.window_s == 120
+    assert scenario.expect == {}
+
+
+def test_ids_have_as_many_digits_as_the_last_one(small):
+    (devices,) = parse_scenario(small.replace("count = 4", "count = 10"), "x").devices
+    assert devices.ids[0] == "B-01"
+    assert devices.ids[-1] == "B-10"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("title", "titel", "small.toml: 'titel' is no key here; did you mean 'title'"),
+        ("prefix", "prefixx", "[[devices]] number 1: 'prefixx' is no key here; did you mean"),
+        ("time_to_press_s", "time_to_pres_s", "[[operators]] number 1: 'time_to_pres_s' is no"),
+        ("pause_s", "pauses", "[[arrivals]] number 1: 'pauses' is no key here; did you mean"),
+        ("[[arrivals]]", "[[arivals]]", "'arivals' is no key here; did you mean 'arrivals'"),
+        ('switch = "clean"', 'switch = "claen"', "switch is 'claen'; did you mean 'clean'"),
+        ('hand = "steady"', 'hand = "glove"', "hand is 'glove'; did you mean 'gloves'"),
+        ("count = 4", "count = -4", "count is -4; it must be 1 to 100000"),
+        ("count = 4", "count = 4.5", "count is 4.5; it must be a whole number"),
+        ("count = 4", "count = true", "count is True; it must be a whole number"),
+        ("count = 4", "", "'count' is missing"),
+        ("count = 4", 'count = 4\nmisbehaviours = ["cros-fire"]', "did you mean 'cross-fire'"),
+        ('devices = "B-"', 'devices = "C-"', "number 1: devices is 'C-'; there are: B-"),
+        ('devices = "B-"', 'devices = ["B-", "D-"]', "devices has 'D-'; there are: B-"),
+        ('devices = "B-"', "devices = [[]]", "devices has []; there are: B-"),
+        ('devices = "B-"', 'devices = "B-"\nunits = 5', "units is 5, and there are 4 devices"),
+        ('operator = "ann"', 'operator = "anna"', "operator is 'anna'; did you mean 'ann'"),
+        ('operator = "ann"', 'operator = "ann"\naccount = "7"', "an account has twelve digits"),
+        ('name = "ann"', 'name = "ann"\nno_press = 1.1', "no_press is 1.1; a probability is 0 to"),
+        ('name = "ann"', 'name = "ann"\nno_press = nan', "no_press is nan; it must be a number"),
+        ("= [1, 2]", "= [2, 1]", "is [2, 1]; the least comes first"),
+        ("= [1, 2]", "= [-2, 1]", "is -2; it must be 0 to"),
+        ("= [1, 2]", "= {p50 = 3, p95 = 1}", "p95 is 1, less than p50, 3"),
+        ("= [1, 2]", "= {p50 = 3, p59 = 9}", "'p59' is no key here; did you mean 'p95'"),
+        ('profile = "production"', "window_s = 9", "window_s is 9; it must be 10 to 900"),
+        ('profile = "production"', "window_s = 901", "window_s is 901; it must be 10 to 900"),
+        ('profile = "production"', "seed = -1", "seed is -1; it must be a whole number, 0 to"),
+        ('profile = "production"', f"seed = {SEED_MAX + 1}", "it must be a whole number, 0 to"),
+        ('title = "Small"', "title = ", "small.toml is not TOML"),
+        ("[[operators]]", "[operators]", "operators must be written [[operators]], once for"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place(small, old, new, says):
+    assert old in small
+    with pytest.raises(ScenarioError) as error:
+        parse_scenario(small.replace(old, new), "small.toml")
+    assert says in str(error.value)
+    assert str(error.value).startswith("small.toml")
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("[[faults]]\nkind = 'powercut'", "kind is 'powercut'; did you mean 'power-cut'"),
+        ("[[faults]]\nkind = 'power-cut'\nfor_s = 1", "'at_s' is missing"),
+        ("[[faults]]\nkind = 'power-cut'\nat_s = 1", "'for_s' is missing"),
+        ("[[faults]]\nkind = 'power-cut'\nat_s = -1\nfor_s = 1", "at_s is -1; it must be 0 to"),
+        ("[[faults]]\nkind = 'power-cut'\nat_s = 1\nfor_s = 1\nloss = 1", "'loss' is no key here"),
+        ("[[faults]]\nkind = 'clock-jump'\nat_s = 1", "'by_s' is missing"),
+        ("[[faults]]\nkind = 'clock-jump'\nat_s = 1\nby_s = 4000", "by_s is 4000; it must be"),
+        ("[[faults]]\nkind = 'station-killed'\nat_s = 1\nstation = 'x'", "there is no station 'x'"),
+        ("[expect]\nclaimd = 1", "[expect]: 'claimd' is no key here; did you mean 'claimed'"),
+        ("[expect]\nclaimed = {at_leats = 1}", "'at_leats' is no key here; did you mean 'at_le"),
+        ("[expect]\nclaimed = {}", "at_least or at_most is missing"),
+        ("[expect]\nclaimed = {at_least = 3, at_most = 2}", "at_most is 2, less than at_least, 3"),
+        ("[expect]\nclaimed = -1", "claimed is -1; it must be 0 to"),
+        ("[gateway]\nloss = 2", "[gateway]: loss is 2; a probability is 0 to 1"),
+        ("[network]\ntwize = 1", "[network]: 'twize' is no key here; did you mean 'twice'"),
+        ("[broker]\nqos = 2", "[broker]: qos is 2; it must be 0 to 1"),
+        ("[[devices]]\nprefix = 'B-'\ncount = 1", "two [[devices]] have the prefix 'B-'"),
+        ("[[devices]]\nprefix = 'B'\ncount = 4\n", None),
+        ("[[devices]]\nprefix = 'Ä-'\ncount = 1", "a device id is 1 to 32 of"),
+        (f"[[devices]]\nprefix = '{'x' * 32}'\ncount = 1", "a device id is 1 to 32 of"),
+    ],
+)  # fmt: skip
+def test_so_is_a_mistake_in_a_later_table(small, more, says):
+    if says is None:
+        assert len(parse_scenario(small + more, "small.toml").devices) == 2
+        return
+    with pytest.raises(ScenarioError) as error:
+        parse_scenario(small + more, "small.toml")
+    assert says in str(error.value)
+
+
+def test_without_devices_there_is_nothing_to_claim():
+    with pytest.raises(ScenarioError, match="there are no"):
+        parse_scenario('title = "Empty"', "empty.toml")
+
+
+@pytest.mark.parametrize("seed", [0, SEED_MAX])
+def test_the_first_and_the_last_seed_are_seeds(seed):
+    assert check_seed(seed) == seed
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_fault_can_be_written(small, kind):
+    own = {"how": "'torn'", "loss": 0.5, "repeats": 1, "overtaken": 0.1, "station": "'desk'"}
+    own |= {"by_s": -3, "forget": "true"}
+    lines = [f"kind = '{kind}'", "at_s = 3"]
+    lines += [f"{key} = {own[key]}" for key in FAULTS[kind]]
+    if kind not in {"connections-cut", "station-killed", "clock-jump"}:
+        lines.append("for_s = 2")
+    (fault,) = parse_scenario(small + "[[faults]]\n" + "\n".join(lines), "small.toml").faults
+    assert (fault.kind, fault.at_s) == (kind, 3)
+
+
+def test_bounds_hold_at_their_ends():
+    assert [Bounds(1, 2).hold(value) for value in (0, 1, 2, 3)] == [False, True, True, False]
+    assert [str(one) for one in (Bounds(2, 2), Bounds(2), Bounds(0, 5), Bounds(1, 5))] == [
+        "exactly 2", "at least 2", "≤ 5", "1 to 5",
+    ]  # fmt: skip
+
+
+def test_a_long_tailed_spread_has_its_quantiles():
+    dice = random.Random(1)
+    drawn = sorted(Spread(p50_s=4.0, p95_s=20.0).draw(dice) for _ in range(4000))
+    assert drawn[2000] == pytest.approx(4.0, rel=0.1)
+    assert drawn[3800] == pytest.approx(20.0, rel=0.15)
+    assert drawn[0] > 0

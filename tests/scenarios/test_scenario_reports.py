@@ -1,0 +1,205 @@
+"""One result in the words of a terminal, of CI, of a program and of a page."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from orchestrator.cli.app import run_command
+from orchestrator.simulation.reports.document import document, json_report
+from orchestrator.simulation.reports.histogram import Bar, histogram, text_lines
+from orchestrator.simulation.reports.junit import junit_report
+from orchestrator.simulation.reports.page import html_report
+from orchestrator.simulation.scenarios.results import quantile
+
+FAILS = "\n[expect]\nclaimed = 4\ntimed_out = { at_least = 1 }\n"
+
+
+def test_junit_has_a_case_for_each_expectation(live):
+    root = ET.fromstring(junit_report(live(more=FAILS)))
+    (suite,) = root
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    cases = {case.get("name"): case.find("failure") for case in suite.iter("testcase")}
+    assert [name for name, failure in cases.items() if failure is not None] == [
+        "timed_out: at least 1"
+    ]
+    assert "clickclaim sim run small.toml --seed 1" in cases["timed_out: at least 1"].text
+
+
+def test_junit_takes_what_xml_cannot_say(live):
+    result = live(('title = "Small"', r'title = "a <b> & \u0001 \"c\""'))
+    assert ET.fromstring(junit_report(result))[0].get("name") == 'a <b> & ? "c"'
+
+
+def test_json_says_everything(live):
+    result = live(more=FAILS)
+    found = json.loads(json_report(result))
+    assert found == json.loads(json.dumps(document(result)))
+    assert found["good"] is False
+    assert found["outcomes"] == {"CLAIMED": 4}
+    assert sum(bar["count"] for bar in found["clickToClaimed"]) == 4
+    assert set(found["latenciesMs"]["click to claimed"]) == {"p50", "p95", "p99"}
+
+
+class Page(HTMLParser):
+    """Which elements are there, whether they are closed, and what they load."""
+
+    VOID = frozenset({"meta", "br", "line", "rect"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.count: dict[str, int] = {}
+        self.loads: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        self.loads += [value for name, value in attrs if name in {"src", "href", "srcset"}]
+        if tag not in self.VOID or tag == "rect":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_loads_nothing(live):
+    text = html_report(live(('title = "Small"', 'title = "<script>x</script>"'), more=FAILS))
+    page = Page(text)
+    assert page.open == []
+    assert page.loads == []
+    assert "script" not in page.count
+    assert page.count["svg"] == 1
+    assert page.count["rect"] >= 1
+    assert "not as expected" in text
+
+
+def test_a_page_without_a_single_claim_says_so(live):
+    text = html_report(live(('name = "ann"', 'name = "ann"\nno_press = 1')))
+    assert "No claim succeeded." in text
+    assert Page(text).open == []
+
+
+@pytest.mark.parametrize("values", [[7], [5, 5, 5], list(range(1000)), [1] * 99 + [10**7]])
+def test_a_histogram_counts_everything_once(values):
+    bars = histogram(values)
+    assert sum(bar.count for bar in bars) == len(values)
+    assert len(bars) <= 17
+    assert all(one.high_ms == other.low_ms for one, other in itertools.pairwise(bars))
+
+
+def test_a_histogram_of_nothing_has_no_bars():
+    assert histogram([]) == []
+    assert text_lines([]) == []
+
+
+def test_what_is_there_at_all_is_seen():
+    lines = text_lines([Bar(0, 10, 100_000), Bar(10, 20, 1), Bar(20, None, 0)])
+    assert lines[1].endswith("▏")
+    assert lines[2].rstrip().endswith("0")
+
+
+def test_quantiles_are_values_that_were_there():
+    assert [quantile([3, 1, 2, 10], share) for share in (50, 95, 99)] == [2, 10, 10]
+    assert quantile([4], 50) == 4
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cli(capsys):
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run_command(["sim", "run", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def file(small, tmp_path):
+    path = tmp_path / "day.toml"
+    path.write_text(small + "[expect]\nclaimed = 4\n")
+    return path
+
+
+def test_the_command_ends_with_its_verdict(cli, file):
+    code, out, err = cli(file, "--seed", 3)
+    assert code == 0
+    assert out.rstrip().endswith("as expected")
+    assert f"again: clickclaim sim run {file} --seed 3" in out
+    assert "CLAIMED" in out
+    assert "click to claimed" in out
+    assert "█" in out
+    assert "claims: 1 of 4" in err
+
+
+def test_what_does_not_come_ends_with_1(cli, file):
+    file.write_text(file.read_text().replace("claimed = 4", "claimed = 5"))
+    code, out, _ = cli(file)
+    assert code == 1
+    assert "NOT as expected: 1 of 2 failed" in out
+
+
+@pytest.mark.parametrize("kind", ["junit", "json", "html"])
+def test_a_report_goes_to_stdout_alone_or_to_a_file_beside_the_summary(cli, file, tmp_path, kind):
+    code, text, _ = cli(file, "--report", kind)
+    assert code == 0
+    assert text.lstrip().startswith({"junit": "<?xml", "json": "{", "html": "<!doctype"}[kind])
+    out = tmp_path / "report"
+    code, said, _ = cli(file, "--report", kind, "--out", out)
+    assert code == 0
+    assert said.rstrip().endswith("as expected")
+    assert out.read_text().split()[0] == text.split()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Which scenario?"),
+        (["no-such"], "no-such: no such file, nor a supplied scenario"),
+        (["power_cut"], "did you mean 'power-cut'"),
+        (["two-stations", "--seed", "-1"], "the seed is -1"),
+        (["two-stations", "--seed", 2**63], f"the seed is {2**63}"),
+        (["two-stations", "--seed", "x"], "--seed"),
+        (["two-stations", "--report", "pdf"], "--report"),
+        (["two-stations", "--out", "x.html"], "say which"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_a_sentence(cli, arguments, says):
+    code, out, err = cli(*arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_a_mistake_in_a_file_names_the_file(cli, file):
+    file.write_text(file.read_text().replace("count", "cuont"))
+    code, _, err = cli(file)
+    assert code == 2
+    assert "day.toml, [[devices]] number 1: 'cuont' is no key here; did you mean 'count'" in err
+
+
+def test_a_report_that_cannot_be_written_says_so(cli, file, tmp_path):
+    code, _, err = cli(file, "--report", "json", "--out", tmp_path / "no" / "such" / "folder")
+    assert code == 4
+    assert "cannot be written" in err
+
+
+def test_the_list_names_what_is_supplied(cli):
+    code, out, _ = cli("--list")
+    assert code == 0
+    assert "factory-shift" in out
+    code, out, _ = cli("--list", "--json")
+    assert {one["name"]: one["units"] for one in json.loads(out)}["factory-shift"] == 10_000
