@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 import httpx
 
 from orchestrator import __version__
+from orchestrator.claims.patience import patiently
 from orchestrator.domain.errors import ClickclaimError
 from orchestrator.ports import Clock, Store
 from orchestrator.settings import Settings
@@ -80,7 +81,7 @@ class CallbackPoster:
 
     The deliveries of one device are posted one after the other, those of several at once. One
     that fails is tried again, later each time, and given up after the last try with a line in
-    the log.
+    the log. What was posted is not posted again because the store cannot note it just now.
     """
 
     def __init__(
@@ -143,10 +144,11 @@ class CallbackPoster:
     async def _handle(self, delivery: Delivery, device: tuple[str, str]) -> None:
         try:
             outcome = await self._outcome(delivery)
-            await self._store.unit([outcome])
-        except ClickclaimError as error:
-            # The row is as it was: it is posted once more, which at least once allows.
-            _log.warning("callback %s was tried, but not noted: %s", delivery.delivery_id, error)
+            await patiently(
+                self._clock,
+                lambda: self._store.unit([outcome]),
+                f"Callback {delivery.delivery_id} was tried; the device's next one waits for that.",
+            )
         finally:
             del self._busy[device]
             self._news.set()
@@ -183,8 +185,9 @@ class CallbackPoster:
                 "POST", url, content=delivery.payload, headers=headers, follow_redirects=False
             ) as response:
                 status = response.status_code
-        # The resolver and the TLS library have errors of their own for names they cannot use.
-        except (httpx.HTTPError, OSError, ValueError) as error:
+        # The resolver and the TLS library have errors of their own, and so may whatever comes:
+        # one receiver's URL must not end the posting to the others.
+        except Exception as error:
             raise CallbackError(f"{type(error).__name__}: {error}") from error
         if 300 <= status < 400:
             raise CallbackError(f"answered {status}, a redirect, which is never followed")

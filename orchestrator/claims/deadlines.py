@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import Final, NoReturn
 
 from orchestrator.claims.answers import ANSWERS_KEPT_MS
 from orchestrator.claims.context import Context, MovedError, Plan
+from orchestrator.claims.patience import patiently
 from orchestrator.domain import claims
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.changes import changed
-from orchestrator.domain.errors import StoreError
 from orchestrator.units import Purge, SwapDevice
 
 DUE_AT_ONCE: Final = 500
 DAY_MS: Final = 24 * 3600 * 1000
 
-# A store that is full now takes it later; whoever frees some space sees it work again at once.
-_RETRY_FIRST_MS: Final = 250
-_RETRY_CAP_MS: Final = 5_000
-
-_log = logging.getLogger(__name__)
+_MEANWHILE: Final = "Claims whose time is up stay open until this is mended."
 
 
 async def expire_due(context: Context) -> int:
@@ -38,14 +33,16 @@ async def run_deadlines(context: Context) -> NoReturn:
     """Sleep until the earliest deadline, end what is due, for ever. Cancel to stop."""
     while True:
         context.deadline_moved.clear()
-        context.awaited_deadline_ms = await context.store.earliest_deadline_ms()
+        context.awaited_deadline_ms = await patiently(
+            context.clock, context.store.earliest_deadline_ms, _MEANWHILE
+        )
         if context.awaited_deadline_ms is None:
             await context.deadline_moved.wait()
             continue
         if context.awaited_deadline_ms > context.clock.now_ms():
             await _first(context, context.awaited_deadline_ms)
         if context.awaited_deadline_ms <= context.clock.now_ms():
-            await _expire_patiently(context)
+            await patiently(context.clock, lambda: expire_due(context), _MEANWHILE)
 
 
 async def purge(context: Context) -> None:
@@ -59,21 +56,6 @@ async def purge(context: Context) -> None:
             )
         ]
     )
-
-
-async def _expire_patiently(context: Context) -> None:
-    """End what is due; what the store cannot take now is asked again until it can."""
-    pause_ms = _RETRY_FIRST_MS
-    while True:
-        try:
-            await expire_due(context)
-        except StoreError as error:
-            if pause_ms == _RETRY_FIRST_MS:
-                _log.error("%s Claims whose time is up stay open until this is mended.", error)
-            await context.clock.sleep_until(context.clock.now_ms() + pause_ms)
-            pause_ms = min(2 * pause_ms, _RETRY_CAP_MS)
-        else:
-            return
 
 
 async def _first(context: Context, deadline_ms: int) -> None:

@@ -85,8 +85,10 @@ class Ingest:
         """
         return await self._markers.open(spec, session=session, **options)
 
-    async def run(self, sources: Sequence[Source], *, on_state: OnState | None = None) -> None:
-        """Hear until every source has ended; without any, until cancelled.
+    async def run(
+        self, sources: Sequence[Source], *, on_state: OnState | None = None, stay: bool = False
+    ) -> None:
+        """Hear until every source has ended; without any, or to ``stay``, until cancelled.
 
         No source ends this by failing: one that is away is opened again and again, and so is one
         that refuses us. ``wait_reading`` tells of those.
@@ -106,6 +108,7 @@ class Ingest:
                     async with asyncio.TaskGroup() as hearing:
                         for one in self.supervisors:
                             hearing.create_task(self._hear(one), name=f"hear {one.spec}")
+                if sources and not stay:
                     await self._lanes.idle()
                     await self._contacts.idle()
                     await self._lanes.idle()

@@ -15,6 +15,7 @@ from hardware.supervisor import StateChange
 from orchestrator.claims.access import AccessKeys
 from orchestrator.claims.facts import FactHub
 from orchestrator.claims.local import LocalClaims
+from orchestrator.claims.patience import patiently
 from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.claims.service import ClaimService
 from orchestrator.clocks import VirtualClocks, WallClock
@@ -26,6 +27,8 @@ from orchestrator.settings import Settings
 
 # Old events and stored answers are looked for this often.
 _PURGE_EVERY_MS: Final = 10 * 60_000
+# A purge reads whole tables, so one that failed is not tried again at once.
+_PURGE_AGAIN_MS: Final = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,12 @@ class Service:
         *,
         on_state: Callable[[StateChange], None] | None = None,
     ) -> AsyncIterator[None]:
-        """Hear these sources; ``ingest.wait_reading`` tells when they all do."""
-        async with beside(self.ingest.run(sources, on_state=on_state), "ingest"):
+        """Hear these sources; ``ingest.wait_reading`` tells when they all do.
+
+        What stations send is heard throughout, also when the last source has ended.
+        """
+        work = self.ingest.run(sources, on_state=on_state, stay=True)
+        async with beside(work, "ingest"):
             yield
 
 
@@ -133,7 +140,13 @@ def _timers(claims: ClaimService) -> list[tuple[Coroutine[Any, Any, Any], str]]:
 
 async def _purge(claims: ClaimService) -> None:
     while True:
-        await claims.purge()
+        await patiently(
+            claims.clock,
+            claims.purge,
+            "Old events and stored answers stay until this is mended.",
+            first_ms=_PURGE_AGAIN_MS,
+            cap_ms=_PURGE_EVERY_MS,
+        )
         await claims.clock.sleep_until(claims.clock.now_ms() + _PURGE_EVERY_MS)
 
 

@@ -8,10 +8,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.runtime.service import Service, beside, open_service
 from orchestrator.settings import Profile, Settings
+
+if TYPE_CHECKING:
+    from orchestrator.api.server import ApiServer
 
 # A broker on the same machine answers at once; one far away or busy within seconds. Whoever starts
 # the service is waiting.
@@ -22,6 +25,10 @@ NO_BROKER: Final = "none"
 
 class AddressError(ValueError):
     """An address on the command line that cannot be understood."""
+
+
+class ServerEndedError(RuntimeError):
+    """The HTTP server ended, and nobody had asked it to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +142,20 @@ async def serving(
         # Entered later, left earlier: requests end before the sources do.
         stack.push_async_callback(server.stop)
         await service.ingest.wait_reading(_READING_WITHIN_S)
+        await stack.enter_async_context(beside(_until_ended(server), "http"))
         shown = f"[{host}]" if ":" in host else host
         yield Running(
             service=service,
             http=f"http://{shown}:{port}",
             mqtt=heard[0].spec if mqtt else NO_BROKER,
         )
+
+
+async def _until_ended(server: ApiServer) -> None:
+    await server.wait()
+    raise ServerEndedError(
+        "The HTTP server ended by itself, so nobody can reach the claims. Start the service again."
+    )
 
 
 async def _start_broker(stack: AsyncExitStack, settings: Settings, port: int) -> str:

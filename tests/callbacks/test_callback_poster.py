@@ -23,7 +23,7 @@ from orchestrator.callbacks import (
 )
 from orchestrator.claims.service import ClaimService
 from orchestrator.clocks import VirtualClock
-from orchestrator.domain.errors import StoreError
+from orchestrator.domain.errors import StoreError, StoreFullError
 from orchestrator.domain.events import ClickHeard, Evidence, Judgement
 from orchestrator.domain.ids import Caller
 from orchestrator.settings import Settings
@@ -274,6 +274,40 @@ async def test_a_store_that_fails_is_told_once_and_stops_nothing(world, caplog):
     await world.clock.advance(2 * LOOK_EVERY_MS)
     assert len(world.receiver.requests) == 1
     assert caplog.text.count("the disk is gone") == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_was_posted_and_cannot_be_noted_is_noted_later_not_posted_again(world, caplog):
+    await world.put()
+    real = world.store.unit
+
+    async def full(_ops):
+        raise StoreFullError("The disk has no room left.")
+
+    world.store.unit = full
+    running = asyncio.create_task(world.poster.run())
+    await world.clock.advance(20 * LOOK_EVERY_MS)
+    world.store.unit = real
+    await world.clock.advance(20 * LOOK_EVERY_MS)
+    assert len(world.receiver.requests) == 1
+    assert await world.left() == []
+    assert caplog.text.count("The disk has no room left.") == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_fault_of_the_http_client_is_a_failed_try_and_stops_nothing(world):
+    world.receiver.answers = [RuntimeError("boom")]
+    await world.put("first-click", device_id="B1")
+    running = asyncio.create_task(world.poster.run())
+    await world.clock.advance(0)
+    (left,) = await world.left()
+    assert (left.tries, left.last_error) == (1, "RuntimeError: boom")
+    await world.put("second-click", device_id="B2")
+    await world.clock.advance(5 * LOOK_EVERY_MS)
+    assert len(world.receiver.requests) == 3
+    assert await world.left() == []
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
