@@ -22,13 +22,27 @@ from orchestrator.clocks import VirtualClocks, WallClock
 from orchestrator.domain.ids import Caller
 from orchestrator.faults import FaultTable
 from orchestrator.ingest import Ingest
-from orchestrator.ports import Clock, Store
+from orchestrator.ports import Clock, Fact, Notifier, Store
 from orchestrator.settings import Settings
 
 # Old events and stored answers are looked for this often.
 _PURGE_EVERY_MS: Final = 10 * 60_000
 # A purge reads whole tables, so one that failed is not tried again at once.
 _PURGE_AGAIN_MS: Final = 30_000
+
+
+class Doorbell:
+    """A Notifier that passes facts on, and rings when one of them put a callback in the outbox."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self.ring: Callable[[], None] = _nobody
+
+    def tell(self, fact: Fact) -> None:
+        """Pass the fact on; ring for a click that is for a device's owner."""
+        self._notifier.tell(fact)
+        if fact.kind == "click" and fact.data["disposition"] == "DELIVERED":
+            self.ring()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class Service:
     access: AccessKeys
     registry: DeviceRegistry
     ingest: Ingest
+    outbox: Doorbell
     faults: FaultTable | None = None
     """What goes wrong on purpose; profile dev alone has it."""
 
@@ -90,8 +105,9 @@ async def open_service(
     store = await _open_store(folder)
     try:
         hub = FactHub()
+        outbox = Doorbell(hub)
         clocks = await _virtual_clocks(store, clock) if virtual_time else None
-        claims = ClaimService(store, clock, settings, hub, clocks=clocks)
+        claims = ClaimService(store, clock, settings, outbox, clocks=clocks)
         faults = FaultTable() if settings.profile == "dev" else None
         async with contextlib.AsyncExitStack() as stack:
             if virtual_time:
@@ -107,10 +123,15 @@ async def open_service(
                 access=AccessKeys(store, clock, settings),
                 registry=DeviceRegistry(store, clock, settings),
                 ingest=Ingest(claims, faults=faults),
+                outbox=outbox,
                 faults=faults,
             )
     finally:
         await store.close()
+
+
+def _nobody() -> None:
+    """No callbacks are posted: what is in the outbox waits for a service that may."""
 
 
 async def _open_store(folder: Path | None) -> Store:

@@ -169,7 +169,7 @@ async def _start_broker(stack: AsyncExitStack, settings: Settings, port: int) ->
 
 @asynccontextmanager
 async def _posting(service: Service) -> AsyncIterator[None]:
-    """Callbacks to owners, within a second of their click."""
+    """Callbacks to owners, as soon as their click is committed."""
     from orchestrator.callbacks import (  # noqa: PLC0415 - loads the HTTP client
         CallbackPoster,
         callback_client,
@@ -177,6 +177,7 @@ async def _posting(service: Service) -> AsyncIterator[None]:
 
     async with callback_client() as client:
         poster = CallbackPoster(service.store, service.clock, service.settings, client)
+        service.outbox.ring = poster.wake
         async with beside(poster.run(), "callbacks"):
             yield
 
