@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import ClaimState, Device
@@ -26,6 +26,8 @@ from orchestrator.units import (
     StoredAnswer,
     StoredKey,
 )
+
+_DEADLINE: Final = rows.ATTEMPT_COLUMNS.index("deadline_ms")
 
 
 class MemoryStore:
@@ -91,24 +93,23 @@ class MemoryStore:
 
     async def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
-        attempts = map(rows.to_attempt, _of(query.namespace, 1, self._tables.attempts))
+        attempts = map(rows.to_attempt, self._attempts_to_look_at(query))
         found = [attempt for attempt in attempts if _wanted_attempt(attempt, query)]
         found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
         return found[: max(0, query.limit)]
 
     async def due_attempts(self, now_ms: int, limit: int) -> list[Attempt]:
         """As ``Store.due_attempts``."""
-        due = [
-            attempt
-            for attempt in self._attempts()
-            if attempt.outcome is None and attempt.deadline_ms <= now_ms
-        ]
+        open_ones = self._tables.attempts.under("open", True)
+        found = [row for row in open_ones.values() if row[_DEADLINE] <= now_ms]
+        due = [rows.to_attempt(row) for row in found]
         due.sort(key=lambda attempt: (attempt.deadline_ms, attempt.attempt_id))
         return due[: max(0, limit)]
 
     async def earliest_deadline_ms(self) -> int | None:
         """As ``Store.earliest_deadline_ms``."""
-        return min((a.deadline_ms for a in self._attempts() if a.outcome is None), default=None)
+        open_ones = self._tables.attempts.under("open", True)
+        return min((row[_DEADLINE] for row in open_ones.values()), default=None)
 
     async def event(self, event_id: str) -> DeviceEvent | None:
         """As ``Store.event``."""
@@ -117,7 +118,7 @@ class MemoryStore:
 
     async def events(self, query: EventQuery) -> list[DeviceEvent]:
         """As ``Store.events``."""
-        events = map(rows.to_event, _of(query.namespace, 1, self._tables.events))
+        events = map(rows.to_event, self._events_to_look_at(query))
         found = [event for event in events if _wanted_event(event, query)]
         found.sort(key=lambda event: event.seq, reverse=query.newest_first)
         return found[: max(0, query.limit)]
@@ -157,8 +158,8 @@ class MemoryStore:
 
     async def keys(self, namespace: str, device_id: str) -> list[StoredKey]:
         """As ``Store.keys``."""
-        keys = [row for row in self._tables.keys.values() if row[:2] == (namespace, device_id)]
-        return [small_rows.to_key(row) for row in sorted(keys)]
+        keys = self._tables.keys.under("device", (namespace, device_id))
+        return [small_rows.to_key(row) for row in sorted(keys.values())]
 
     async def alias(self, namespace: str, address: str) -> str | None:
         """As ``Store.alias``."""
@@ -189,8 +190,20 @@ class MemoryStore:
         """As ``Store.close``. Closing again does nothing."""
         self._open = None
 
-    def _attempts(self) -> list[Attempt]:
-        return [rows.to_attempt(row) for row in self._tables.attempts.values()]
+    def _attempts_to_look_at(self, query: AttemptQuery) -> Iterator[Row]:
+        """Those among which all that are asked for are, and as few others as can be had."""
+        attempts = self._tables.attempts
+        if query.invocation is not None:
+            return iter(attempts.under("invocation", query.invocation).values())
+        if query.namespace is not None and query.device_id is not None:
+            return iter(attempts.under("device", (query.namespace, query.device_id)).values())
+        return _of(query.namespace, 1, attempts)
+
+    def _events_to_look_at(self, query: EventQuery) -> Iterator[Row]:
+        events = self._tables.events
+        if query.device_id is not None:
+            return iter(events.under("device", (query.namespace, query.device_id)).values())
+        return _of(query.namespace, 1, events)
 
 
 def _of(namespace: str | None, column: int, table: Mapping[Any, Row]) -> Iterator[Row]:

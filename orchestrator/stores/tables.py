@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.stores import rows, small_rows
+from orchestrator.stores.indexed import Table
 from orchestrator.stores.rows import Row
 from orchestrator.units import (
     AddAnswer,
@@ -32,8 +34,6 @@ from orchestrator.units import (
     SwapDevice,
 )
 
-Table = dict[Any, Row]
-
 _VERSION: Final = rows.DEVICE_COLUMNS.index("version")
 _RECEIVED: Final = rows.EVENT_COLUMNS.index("received_ms")
 _ANSWERED: Final = small_rows.ANSWER_COLUMNS.index("answered_ms")
@@ -41,26 +41,28 @@ _USED_BY: Final = small_rows.CLAIM_CODE_COLUMNS.index("used_by")
 _FIRST_HEARD: Final = rows.UNKNOWN_COLUMNS.index("first_heard_ms")
 _LAST_HEARD: Final = rows.UNKNOWN_COLUMNS.index("last_heard_ms")
 _COUNT: Final = rows.UNKNOWN_COLUMNS.index("count")
-_COMPARED: Final = tuple(
-    rows.ATTEMPT_COLUMNS.index(name) for name in ("outcome", "released_ms", "marks")
-)
+_OUTCOME: Final = rows.ATTEMPT_COLUMNS.index("outcome")
+_COMPARED: Final = itemgetter(*map(rows.ATTEMPT_COLUMNS.index, ("outcome", "released_ms", "marks")))
+_ATTEMPT_DEVICE: Final = itemgetter(*map(rows.ATTEMPT_COLUMNS.index, rows.DEVICE_KEY))
+_EVENT_DEVICE: Final = itemgetter(*map(rows.EVENT_COLUMNS.index, rows.DEVICE_KEY))
+_ASKED_BY: Final = itemgetter(rows.ATTEMPT_COLUMNS.index("invocation"))
 
 
 class Tables:
     """Rows by key. What the unit at work has changed can be undone."""
 
     def __init__(self) -> None:
-        self.devices: Table = {}
-        self.attempts: Table = {}
-        self.events: Table = {}
-        self.unknown_devices: Table = {}
-        self.answers: Table = {}
-        self.access_keys: Table = {}
-        self.claim_codes: Table = {}
-        self.keys: Table = {}
-        self.aliases: Table = {}
-        self.deliveries: Table = {}
-        self.meta: Table = {}
+        self.devices = Table()
+        self.attempts = Table(device=_ATTEMPT_DEVICE, invocation=_ASKED_BY, open=_is_open)
+        self.events = Table(device=_EVENT_DEVICE)
+        self.unknown_devices = Table()
+        self.answers = Table()
+        self.access_keys = Table()
+        self.claim_codes = Table()
+        self.keys = Table(device=itemgetter(0, 1))
+        self.aliases = Table(device=itemgetter(0, 2))
+        self.deliveries = Table()
+        self.meta = Table()
         self.last_seq = 0
         self._undo: list[tuple[Table, Hashable, Row | None]] = []
 
@@ -77,9 +79,9 @@ class Tables:
         while self._undo:
             table, key, row = self._undo.pop()
             if row is None:
-                del table[key]
+                table.drop(key)
             else:
-                table[key] = row
+                table.put(key, row)
 
     def add(self, table: Table, key: Hashable, row: Row) -> bool:
         """Store a row if there is none of this key."""
@@ -90,15 +92,18 @@ class Tables:
 
     def put(self, table: Table, key: Hashable, row: Row) -> bool:
         """Store a row, whatever was there."""
-        self._undo.append((table, key, table.get(key)))
-        table[key] = row
+        self._undo.append((table, key, table.put(key, row)))
         return True
 
     def remove(self, table: Table, key: Hashable) -> bool:
         """Drop a row, if there is one."""
-        if key in table:
-            self._undo.append((table, key, table.pop(key)))
+        if (row := table.drop(key)) is not None:
+            self._undo.append((table, key, row))
         return True
+
+
+def _is_open(attempt: Row) -> bool | None:
+    return True if attempt[_OUTCOME] is None else None
 
 
 def _add_device(tables: Tables, op: AddDevice) -> bool:
@@ -119,11 +124,9 @@ def _remove_device(tables: Tables, op: RemoveDevice) -> bool:
     stored = tables.devices.get(name)
     if stored is None or stored[_VERSION] != op.device.version:
         return False
-    for key in [key for key in tables.keys if key[:2] == name]:
-        tables.remove(tables.keys, key)
-    for key, (address_namespace, _address, device_id) in [*tables.aliases.items()]:
-        if (address_namespace, device_id) == name:
-            tables.remove(tables.aliases, key)
+    for table in (tables.keys, tables.aliases):
+        for key in [*table.under("device", name)]:
+            tables.remove(table, key)
     return tables.remove(tables.devices, name)
 
 
@@ -132,9 +135,10 @@ def _add_attempt(tables: Tables, op: AddAttempt) -> bool:
 
 
 def _swap_attempt(tables: Tables, op: SwapAttempt) -> bool:
-    before = rows.attempt_row(op.before)
-    stored = tables.attempts.get(op.before.attempt_id)
-    if stored is None or any(stored[column] != before[column] for column in _COMPARED):
+    before = op.before
+    compared = (before.outcome, before.released_ms, len(before.timeline))
+    stored = tables.attempts.get(before.attempt_id)
+    if stored is None or _COMPARED(stored) != compared:
         return False
     return tables.put(tables.attempts, op.after.attempt_id, rows.attempt_row(op.after))
 
@@ -205,7 +209,7 @@ def _put_key(tables: Tables, op: PutKey) -> bool:
 
 
 def _remove_keys(tables: Tables, op: RemoveKeys) -> bool:
-    for key in [key for key in tables.keys if key[:2] == (op.namespace, op.device_id)]:
+    for key in [*tables.keys.under("device", (op.namespace, op.device_id))]:
         tables.remove(tables.keys, key)
     return True
 
