@@ -3,63 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import heapq
 import random
-import selectors
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
 # A program that does nothing for a year of virtual time waits for something that never comes.
-_IDLE_LIMIT_S = 366 * 24 * 3600.0
+_IDLE_LIMIT_S: Final = 366 * 24 * 3600.0
+# What is due within this time is due at once. Seconds since 1970 as a float have steps of 0.24 µs:
+# two that wait for the same millisecond, each in its own way, come to differ by a few of them.
+_SAME_MOMENT_S: Final = 1e-6
+# Timers that were cancelled, and tasks that ended, are let go of when there are so many more.
+_TIDY_AFTER: Final = 1_000
 
 
 class DeadlockError(Exception):
     """Every task waits, and nothing can ever wake one."""
 
 
-class _NoFiles(selectors.BaseSelector):
-    """A selector without files: to wait is to let virtual time pass."""
+class _Call(asyncio.TimerHandle):
+    """A call that is to be made, soon or at a time. Debugging asks nothing of it."""
 
-    def __init__(self, wait: Callable[[float | None], None]) -> None:
-        self._wait = wait
+    __slots__ = ()
 
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """Take note of nothing: the loop's own wake-up pipe is never needed in one thread."""
-        return selectors.SelectorKey(fileobj, -1, events, data)
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: SimulatedLoop,
+        context: contextvars.Context | None,
+        when: float,
+    ) -> None:
+        self._context = contextvars.copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._source_traceback = None
+        self._repr = None
+        self._when = when
 
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        """Forget nothing."""
-        return selectors.SelectorKey(fileobj, -1, 0, None)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Let the time until the next timer pass at once."""
-        self._wait(timeout)
-        return []
-
-    def get_map(self) -> Any:
-        """No files."""
-        return {}
+    def cancel(self) -> None:
+        """As ``Handle.cancel``. The loop finds out by itself."""
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
 
 
-class SimulatedLoop(asyncio.SelectorEventLoop):
+class SimulatedLoop(asyncio.BaseEventLoop):
     """Runs tasks to their end with no real wait; equal seeds give equal orders.
 
     What is ready at the same moment runs in an order drawn from the seed, so that a run tries
-    one of the orders that real life could. Threads and real files are not for this loop.
+    one of the orders that real life could. Threads and files are not for this loop.
     """
 
     def __init__(self, seed: int, *, start_s: float = 1_700_000_000.0) -> None:
+        super().__init__()
         self._simulated_s = start_s
         self.random = random.Random(seed)  # noqa: S311 - an order of events, not a secret
         self.ending = False
         """The world is over: what is cancelled now tidies up in vain, and must not wait."""
+        self._soon: list[_Call] = []
+        self._timers: list[tuple[float, int, _Call]] = []
+        self._asked = 0
+        self._tidy_timers_at = self._tidy_tasks_at = _TIDY_AFTER
         self._tasks: set[asyncio.Task[Any]] = set()
-        super().__init__(_NoFiles(self._pass_time))
-        self.set_task_factory(self._make_task)
-        # Timers may fire this much early. Seconds since 1970 as a float have steps of 0.24 µs:
-        # less than one step, and a timer due now would never be found due.
-        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         """Virtual seconds since 1970."""
@@ -81,30 +91,91 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
                 self.run_until_complete(asyncio.wait(left, timeout=60))
             self.run_until_complete(self.shutdown_asyncgens())
 
-    def _make_task(
-        self, _loop: asyncio.AbstractEventLoop, work: Any, **options: Any
-    ) -> asyncio.Task[Any]:
-        """Tasks are kept: what waits for ever must not be tidied up by the garbage collector."""
-        task: asyncio.Task[Any] = asyncio.Task(work, loop=self, **options)
+    def call_soon(  # type: ignore[override]
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """As any loop's."""
+        call = _Call(callback, args, self, context, 0.0)
+        self._soon.append(call)
+        return call
+
+    # There is one thread.
+    call_soon_threadsafe = call_soon
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As any loop's."""
+        return self.call_at(self._simulated_s + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As any loop's."""
+        call = _Call(callback, args, self, context, when)
+        self._asked += 1
+        heapq.heappush(self._timers, (when, self._asked, call))
+        if len(self._timers) > self._tidy_timers_at:
+            self._timers = [one for one in self._timers if not one[2].cancelled()]
+            heapq.heapify(self._timers)
+            self._tidy_timers_at = 2 * len(self._timers) + _TIDY_AFTER
+        return call
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: object = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[T]:
+        """As any loop's. Kept: what waits for ever is not for the garbage collector to tidy up."""
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=name, context=context)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if len(self._tasks) > self._tidy_tasks_at:
+            self._tasks = {one for one in self._tasks if not one.done()}
+            self._tidy_tasks_at = 2 * len(self._tasks) + _TIDY_AFTER
         return task
 
-    def _pass_time(self, timeout_s: float | None) -> None:
-        if timeout_s is None or timeout_s > _IDLE_LIMIT_S:
-            raise DeadlockError("every task waits, and no timer is set")
-        if timeout_s > 0:
-            self._simulated_s += timeout_s
+    def close(self) -> None:
+        """As any loop's."""
+        self._soon.clear()
+        self._timers.clear()
+        super().close()
 
     def _run_once(self) -> None:
-        # Between two looks at the clock, what is ready is ready at once: any order is right.
-        ready = self._ready  # type: ignore[attr-defined]
-        if len(ready) > 1:
-            order = list(ready)
-            self.random.shuffle(order)
-            ready.clear()
-            ready.extend(order)
-        super()._run_once()  # type: ignore[misc]
+        """Run until somebody stops the loop: asyncio asks for one turn, or for all of them."""
+        draw = self.random.random
+        while not self._stopping:  # type: ignore[attr-defined]
+            if not self._soon:
+                self._pass_time()
+            calls, self._soon = self._soon, []
+            # Between two looks at the clock, what is ready is ready at once: any order is right.
+            for last in range(len(calls) - 1, 0, -1):
+                other = int(draw() * (last + 1))
+                calls[last], calls[other] = calls[other], calls[last]
+            for call in calls:
+                if not call._cancelled:  # noqa: SLF001 - its own, a hundred times a claim
+                    call._run()  # noqa: SLF001
 
-    def _write_to_self(self) -> None:
-        """Nobody sleeps in a system call that would have to be woken."""
+    def _pass_time(self) -> None:
+        """Go to the time of the earliest timer; what is due then is ready."""
+        timers, due = self._timers, self._soon
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        if not timers or timers[0][0] - self._simulated_s > _IDLE_LIMIT_S:
+            raise DeadlockError("every task waits, and no timer is set")
+        self._simulated_s = max(self._simulated_s, timers[0][0])
+        now_s = self._simulated_s + _SAME_MOMENT_S
+        while timers and timers[0][0] <= now_s:
+            due.append(heapq.heappop(timers)[2])
