@@ -79,7 +79,11 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class AddDevice:
     """Register a device. Conflict when it exists. The stored row gets ``version`` 1, so that 0
-    tells a device that was never stored."""
+    tells a device that was never stored.
+
+    One that was removed goes on counting: its version is the next one, and its epoch at least
+    the last, so that nothing decided before the removal fits.
+    """
 
     device: Device
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from orchestrator.stores import rows, small_rows
+from orchestrator.stores.removed import added_row, note_name, note_of
 from orchestrator.stores.rows import Key, Row
 from orchestrator.units import (
     AddAnswer,
@@ -100,6 +101,8 @@ _REMOVE_ALIAS: Final = "DELETE FROM aliases WHERE namespace = ? AND address = ?"
 _PUT_DELIVERY: Final = _put("deliveries", small_rows.DELIVERY_COLUMNS, ["delivery_id"])
 _REMOVE_DELIVERY: Final = "DELETE FROM deliveries WHERE delivery_id = ?"
 _PUT_META: Final = _put("meta", ["name", "value"], ["name"])
+_READ_META: Final = "SELECT value FROM meta WHERE name = ?"
+_REMOVE_META: Final = "DELETE FROM meta WHERE name = ?"
 _PURGE_EVENTS: Final = "DELETE FROM events WHERE received_ms < ?"
 _PURGE_ANSWERS: Final = "DELETE FROM answers WHERE answered_ms < ?"
 
@@ -123,11 +126,15 @@ def reads_whole_tables(op: Op) -> bool:
 
 def _add_device(cursor: Cursor, op: AddDevice) -> bool:
     device = op.device
-    row = rows.device_row(device, version=1)
+    name = note_name(device.namespace, device.device_id)
+    notes = cursor.execute(_READ_META, (name,)).fetchall()
+    row = added_row(device, notes[0][0] if notes else None)
     cursor.execute(_ADD_DEVICE, row)
     if cursor.rowcount != 1:
         return False
     cursor.changes[device.namespace, device.device_id] = row
+    if notes:
+        cursor.execute(_REMOVE_META, (name,))
     return True
 
 
@@ -148,6 +155,7 @@ def _remove_device(cursor: Cursor, op: RemoveDevice) -> bool:
     if cursor.rowcount != 1:
         return False
     cursor.changes[name] = None
+    cursor.execute(_PUT_META, (note_name(*name), note_of(op.device)))
     cursor.execute(_REMOVE_KEYS, name)
     cursor.execute(_REMOVE_ALIASES, name)
     return True

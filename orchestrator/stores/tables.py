@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from orchestrator.stores import rows, small_rows
 from orchestrator.stores.indexed import Table
+from orchestrator.stores.removed import added_row, note_name, note_of
 from orchestrator.stores.rows import Row
 from orchestrator.units import (
     AddAnswer,
@@ -107,8 +108,10 @@ def _is_open(attempt: Row) -> bool | None:
 
 
 def _add_device(tables: Tables, op: AddDevice) -> bool:
-    row = rows.device_row(op.device, version=1)
-    return tables.add(tables.devices, row[:2], row)
+    name = note_name(op.device.namespace, op.device.device_id)
+    note = tables.meta.get(name)
+    row = added_row(op.device, note[1] if note else None)
+    return tables.add(tables.devices, row[:2], row) and tables.remove(tables.meta, name)
 
 
 def _swap_device(tables: Tables, op: SwapDevice) -> bool:
@@ -124,6 +127,8 @@ def _remove_device(tables: Tables, op: RemoveDevice) -> bool:
     stored = tables.devices.get(name)
     if stored is None or stored[_VERSION] != op.device.version:
         return False
+    note = note_name(*name)
+    tables.put(tables.meta, note, (note, note_of(op.device)))
     for table in (tables.keys, tables.aliases):
         for key in [*table.under("device", name)]:
             tables.remove(table, key)

@@ -217,6 +217,51 @@ async def test_a_removed_device_takes_its_keys_and_aliases_along(store: Store):
     assert await store.attempt("attempt of D1") is not None
 
 
+async def test_what_was_decided_before_a_removal_fits_nothing_that_came_after(store: Store):
+    """Added again, a device goes on counting: versions and epochs that were given stay given."""
+    await store.unit([AddDevice(device("D1"))])
+    old = []
+    for epoch in (1, 2, 3):
+        before = await store.device("default", "D1")
+        old.append(before)
+        await store.unit([SwapDevice(before, replace(before, claim=Claim(epoch=epoch)))])
+    last = await store.device("default", "D1")
+    assert await store.unit([RemoveDevice(last), AddDevice(device("D1"))]) == Committed()
+
+    again = await store.device("default", "D1")
+    assert again == device("D1", version=last.version + 1, claim=Claim(epoch=3))
+    for before in (*old, last):
+        for late in (SwapDevice(before, replace(before, clicks=9)), RemoveDevice(before)):
+            assert await store.unit([late]) == Conflict(late)
+
+    await store.unit([RemoveDevice(again)])
+    assert await store.device("default", "D1") is None
+    assert await store.unit([AddDevice(device("D1", claim=Claim(epoch=8)))]) == Committed()
+    third = await store.device("default", "D1")
+    assert (third.version, third.claim.epoch) == (again.version + 1, 8)
+
+
+async def test_a_removed_device_says_nothing_of_its_namesakes(store: Store):
+    await store.unit([AddDevice(device("D1", "one"))])
+    before = await store.device("one", "D1")
+    after = replace(before, claim=Claim(epoch=5))
+    await store.unit([SwapDevice(before, after)])
+    await store.unit([RemoveDevice(await store.device("one", "D1"))])
+    await store.unit([AddDevice(device("D1", "two")), AddDevice(device("D2", "one"))])
+    assert await store.device("two", "D1") == stored(device("D1", "two"))
+    assert await store.device("one", "D2") == stored(device("D2", "one"))
+
+
+async def test_a_removal_that_is_undone_leaves_the_device_as_it_was(store: Store):
+    await store.unit([AddDevice(device("D1"))])
+    before = await store.device("default", "D1")
+    taken = AddDevice(device("D2"))
+    await store.unit([taken])
+    assert await store.unit([RemoveDevice(before), taken]) == Conflict(taken)
+    swap = SwapDevice(before, replace(before, clicks=1))
+    assert await store.unit([swap]) == Committed()
+
+
 # --- attempts -----------------------------------------------------------------------------------
 
 
