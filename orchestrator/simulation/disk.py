@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from orchestrator.simulation.loop import SimulatedLoop
 from orchestrator.stores.files import Database
+from orchestrator.stores.sqlite import SqliteStore
 
 T = TypeVar("T")
 
@@ -64,6 +65,10 @@ class Disk(InlineExecutor):
         self._zeroed = False
         self._connection: sqlite3.Connection | None = None
         self._bytes_at_open = 0
+
+    async def open(self) -> SqliteStore:
+        """Production's store, on the files as they are."""
+        return await SqliteStore.open(self.folder, executor=self)
 
     def cut_power(self, how: PowerCut) -> None:
         """Let the next commit be the last."""

@@ -10,6 +10,7 @@ from orchestrator.simulation.checks import check_device, check_nothing_lost, lea
 from orchestrator.simulation.nodes import ServiceNode
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import InvariantError
+from orchestrator.stores.sqlite import SqliteStore
 
 _CUTS: Final[tuple[Literal["plug", "before", "after", "torn"], ...]] = (
     "plug",
@@ -131,7 +132,7 @@ def _make_room(node: ServiceNode) -> None:
 
 def _limit_pages(node: ServiceNode, *, full: bool) -> None:
     store = node.store
-    if not node.up or store is None or store.database is None:
+    if not node.up or not isinstance(store, SqliteStore) or store.database is None:
         return
     write = store.database.write
     (pages,) = write.execute("PRAGMA page_count").fetchone()

@@ -103,7 +103,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return call
 
     # There is one thread.
-    call_soon_threadsafe = call_soon
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_later(  # type: ignore[override]
         self,
@@ -132,7 +132,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._tidy_timers_at = 2 * len(self._timers) + _TIDY_AFTER
         return call
 
-    def create_task(  # type: ignore[override]
+    def create_task(
         self,
         coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
         *,
@@ -140,7 +140,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """As any loop's. Kept: what waits for ever is not for the garbage collector to tidy up."""
-        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=name, context=context)
+        called = None if name is None else str(name)
+        task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=called, context=context)
         self._tasks.add(task)
         if len(self._tasks) > self._tidy_tasks_at:
             self._tasks = {one for one in self._tasks if not one.done()}

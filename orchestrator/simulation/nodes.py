@@ -18,13 +18,14 @@ from orchestrator.domain.errors import RefusedError
 from orchestrator.domain.ids import Caller
 from orchestrator.flow import claim_device
 from orchestrator.ingest import Ingest
-from orchestrator.ports import ServiceAwayError
+from orchestrator.ports import ServiceAwayError, Store
 from orchestrator.settings import Settings, for_profile
 from orchestrator.simulation.broker import Broker
 from orchestrator.simulation.clients import simulated_connection
 from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.gate import Gate, GatedClock, gated_store
 from orchestrator.simulation.loop import SimulatedLoop
+from orchestrator.simulation.model_disk import ModelDisk, ModelStore
 from orchestrator.simulation.network import FarClaims, Line
 from orchestrator.simulation.truth import InvariantError, Truth
 from orchestrator.simulation.witness import WitnessedClaims
@@ -34,12 +35,14 @@ T = TypeVar("T")
 
 SPEC: Final = "mqtt://broker/"
 
+AnyDisk = Disk | ModelDisk
+
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
     """Who is told what a service does."""
 
-    on_answer: Callable[[ServiceNode, SqliteStore, str, Any, Any], Awaitable[None]]
+    on_answer: Callable[[ServiceNode, Store, str, Any, Any], Awaitable[None]]
     """Its store has answered: the method, its first argument, the answer."""
     fail: Callable[[BaseException], None]
     """A task of it ended by itself, or an answer was a lie."""
@@ -52,7 +55,7 @@ class ServiceNode:
         self,
         name: str,
         loop: SimulatedLoop,
-        disk: Disk,
+        disk: AnyDisk,
         broker: Broker,
         settings: Settings,
         truth: Truth,
@@ -75,13 +78,13 @@ class ServiceNode:
         self.well_since_ms = 0
         """Since when it has been running with room on its disk."""
         self.starts = 0
-        self.store: SqliteStore | None = None
+        self.store: SqliteStore | ModelStore | None = None
         self.service: ClaimService | None = None
         self._hub = FactHub()
         self._ingest: Ingest | None = None
 
     @property
-    def disk(self) -> Disk:
+    def disk(self) -> AnyDisk:
         """The disk it runs on now."""
         return self._disk
 
@@ -92,7 +95,7 @@ class ServiceNode:
         skew_ms = self.clock.skew_ms
         self.clock = GatedClock(self._loop, gate)
         self.clock.skew_ms = skew_ms
-        store = self.store = await SqliteStore.open(self._disk.folder, executor=self._disk)
+        store = self.store = await self._disk.open()
 
         async def on_answer(method: str, asked: Any, answer: Any) -> None:
             await self._watchers.on_answer(self, store, method, asked, answer)

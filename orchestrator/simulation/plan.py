@@ -62,6 +62,8 @@ class Plan:
     """How likely an operator finalizes again, gives up an old claim, or comes at the deadline."""
     unclaims: float = 0.0
     """How likely an owner gives a claimed button up again."""
+    modelled: bool = False
+    """Stores are models in memory, not files: where no disk fails."""
     disk_s: tuple[float, float] = (0.0, 0.0)
     """How long a commit takes."""
     power_cuts: int = 0
@@ -75,6 +77,10 @@ class Plan:
     station_kills: int = 0
     clock_step_ms: int = 0
     """How far clocks are off at most, to either side: a service's anew after each start."""
+
+    def __post_init__(self) -> None:
+        if self.modelled and (self.power_cuts or self.full_disks):
+            raise ValueError("power cuts and full disks need files: leave modelled False")
 
     @property
     def most_delay_ms(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.domain.errors import StoreError
+from orchestrator.ports import Store
 from orchestrator.settings import Settings, for_profile
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.buttons import Button
@@ -25,12 +26,12 @@ from orchestrator.simulation.checks import (
 from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.faults import Faults
 from orchestrator.simulation.loop import SimulatedLoop
-from orchestrator.simulation.nodes import ServiceNode, Station, Told, Watchers
+from orchestrator.simulation.model_disk import ModelDisk
+from orchestrator.simulation.nodes import AnyDisk, ServiceNode, Station, Told, Watchers
 from orchestrator.simulation.people import People
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import InvariantError, Truth
-from orchestrator.stores.sqlite import SqliteStore
 from orchestrator.units import AddEvent, Committed, Op
 
 # While nothing is broken, the timer ends an attempt at its deadline; a slow commit may come first.
@@ -245,7 +246,7 @@ class World:
     # --- what happens is noted and checked -------------------------------------------------------
 
     async def _answered(
-        self, node: ServiceNode, store: SqliteStore, method: str, asked: Any, answer: Any
+        self, node: ServiceNode, store: Store, method: str, asked: Any, answer: Any
     ) -> None:
         trace = self._scene.trace
         if method == "answer":
@@ -301,13 +302,18 @@ class World:
     def _service(self, name: str, folder: Path, settings: Settings) -> ServiceNode:
         plan = self._plan
         node: ServiceNode
-        disk = Disk(
-            folder / name,
-            self._scene.dice(f"disk of {name}"),
-            lambda: node.kill(),  # noqa: PLW0108 - the node is made after its disk
-            loop=self._loop,
-            takes_s=plan.disk_s,
-        )
+        dice = self._scene.dice(f"disk of {name}")
+        disk: AnyDisk
+        if plan.modelled:
+            disk = ModelDisk(dice, self._loop, takes_s=plan.disk_s)
+        else:
+            disk = Disk(
+                folder / name,
+                dice,
+                lambda: node.kill(),  # noqa: PLW0108 - the node is made after its disk
+                loop=self._loop,
+                takes_s=plan.disk_s,
+            )
         truth = Truth(
             production=plan.production,
             most_delay_ms=plan.most_delay_ms,

@@ -27,14 +27,15 @@ from orchestrator.units import (
     StoredKey,
 )
 
+_COMMITTED: Final = Committed()
 _DEADLINE: Final = rows.ATTEMPT_COLUMNS.index("deadline_ms")
 
 
 class MemoryStore:
-    """A ``Store`` that lasts as long as the object."""
+    """A ``Store`` that lasts as long as the object, or as the tables that it is handed."""
 
-    def __init__(self) -> None:
-        self._open: Tables | None = Tables()
+    def __init__(self, tables: Tables | None = None) -> None:
+        self._open: Tables | None = Tables() if tables is None else tables
 
     @property
     def _tables(self) -> Tables:
@@ -44,21 +45,26 @@ class MemoryStore:
 
     async def unit(self, ops: Sequence[Op]) -> Committed | Conflict:
         """As ``Store.unit``."""
-        tables = self._tables
         check_unit(ops)
-        try:
-            failed = next((op for op in ops if not tables.apply(op)), None)
-        except BaseException:
-            tables.roll_back()
-            raise
-        if failed is None:
-            tables.commit()
-        else:
-            tables.roll_back()
+        outcome = self.apply(ops)
         # A disk would let others run now, so they may here: a caller that counts on nothing
         # happening before its answer is found out in memory too.
         await asyncio.sleep(0)
-        return Committed() if failed is None else Conflict(failed)
+        return outcome
+
+    def apply(self, ops: Sequence[Op]) -> Committed | Conflict:
+        """Do a unit that was checked, at once."""
+        tables = self._tables
+        try:
+            for op in ops:
+                if not tables.apply(op):
+                    tables.roll_back()
+                    return Conflict(op)
+        except BaseException:
+            tables.roll_back()
+            raise
+        tables.commit()
+        return _COMMITTED
 
     async def device(self, namespace: str, device_id: str) -> Device | None:
         """As ``Store.device``."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.ports import Store
+from orchestrator.simulation.model_disk import ModelDisk
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.sqlite import SqliteStore
 from tests.stores.executors import InlineExecutor
@@ -19,11 +22,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite inline"])
+@pytest.fixture(params=["memory", "model", "sqlite", "sqlite inline"])
 async def store(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Store]:
     made: Store
     if request.param == "memory":
         made = MemoryStore()
+    elif request.param == "model":
+        loop = asyncio.get_running_loop()
+        made = await ModelDisk(random.Random(1), loop, takes_s=(0.0001, 0.001)).open()
     else:
         executor = InlineExecutor() if request.param == "sqlite inline" else None
         made = await SqliteStore.open(folder, executor=executor)

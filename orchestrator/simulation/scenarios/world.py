@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from firmware_sim.world.scenario import Arrivals, Scenario
 from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.domain.ids import Caller
+from orchestrator.ports import Store
 from orchestrator.settings import Profile, for_profile
 from orchestrator.simulation.broker import Published, Weather
 from orchestrator.simulation.checks import (
@@ -36,7 +37,6 @@ from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
 from orchestrator.simulation.scenarios.upsets import Upsets
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import InvariantError, Press, PressKey, Truth
-from orchestrator.stores.sqlite import SqliteStore
 from orchestrator.units import AddEvent, Committed, CountRepeat, PutKey, StoredKey
 
 Progress = Callable[[int, int], None]
@@ -202,7 +202,7 @@ class ScenarioWorld:
     # --- what happens is noted and checked -------------------------------------------------------
 
     async def _answered(
-        self, node: ServiceNode, store: SqliteStore, method: str, asked: Any, answer: Any
+        self, node: ServiceNode, store: Store, method: str, asked: Any, answer: Any
     ) -> None:
         trace = self._scene.trace
         if method != "unit":
