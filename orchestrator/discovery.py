@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.discovery import QUIET_MS, Discovery, forget, hear
@@ -19,6 +19,8 @@ _UNCLAIMED: Final = ("NO_CLAIM", "LATE")
 _OTHERS: Final = ("DUPLICATE", "REPLAYED", "MATCHED", "DELIVERED")
 # A repeat comes at most this long after the press (the repeat rule's own bound).
 _PRESS_LASTS_MS: Final = 60_000
+# A room full of beacons must not push what matters off the screen.
+_TOLD_AT_MOST: Final = 20
 # The claiming click is known to the service; our own receipt for it is on its way this long.
 _HEARD_LATEST_MS: Final = 2_000
 
@@ -32,6 +34,10 @@ class Heard:
     reason: str
     shared: bool = False
     """It came by a broker, where the service may have heard it first by itself."""
+    carries: Literal["", "level", "unread"] = ""
+    """Without a disposition, what there is to tell. ``level``: the frame says only that a contact
+    closed or opened, and its click, once timed, is told to nobody here. ``unread``: it may be a
+    click, and could not be read. Empty: it is none, and that is no news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,13 @@ class Overlap:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotForUs:
     """A click that names no button: unknown, or refused by the policy."""
+
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoClick:
+    """A button is heard that no click can name: it sends levels, or could not be read."""
 
     heard: Heard
 
@@ -91,6 +104,8 @@ class _Search:
     named: int = 0
     last_ms: dict[str, int] = field(default_factory=dict)
     """When each device was last heard here, whatever it was."""
+    told: set[Heard] = field(default_factory=set)
+    """What was said of buttons that cannot be named."""
 
     async def run(self, heard: AsyncIterator[Heard]) -> Attempt | None:
         coming = _next(heard)
@@ -119,6 +134,7 @@ class _Search:
         """One verdict: does it name a button, press it again, or stand in another's way?"""
         device_id, now_ms = heard.device_id, self.clock.now_ms()
         if device_id is None or heard.disposition is None:
+            self._tell_once(heard)
             return
         before_ms = self.last_ms.get(device_id)
         self.last_ms[device_id] = now_ms
@@ -132,6 +148,15 @@ class _Search:
             await self._clicked(device_id, now_ms)
         elif heard.disposition not in _OTHERS:
             self.tell(NotForUs(heard=heard))
+
+    def _tell_once(self, heard: Heard) -> None:
+        """No device is named by this frame; whoever waits for one may want to know why."""
+        if heard.disposition is None and (heard.device_id is None or not heard.carries):
+            return
+        if heard in self.told or len(self.told) >= _TOLD_AT_MOST:
+            return
+        self.told.add(heard)
+        self.tell(NoClick(heard=heard) if heard.disposition is None else NotForUs(heard=heard))
 
     async def _clicked(self, device_id: str, now_ms: int) -> None:
         candidate = self.state.candidate

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from orchestrator.cli.output import note, seconds
-from orchestrator.discovery import Named, NotForUs, Overlap
+from orchestrator.discovery import Named, NoClick, NotForUs, Overlap
 from orchestrator.flow import (
     CleanedUp,
     ClickCounted,
@@ -110,9 +110,18 @@ class Screen:
                     f" for {quiet_ms // 1000} s, then only the one you mean"
                 )
                 self.doing("waiting for quiet")
+            case NoClick(heard=heard) if heard.carries == "level":
+                self.note(
+                    f"{heard.device_id}: its contact is heard, and the service times its clicks, so"
+                    f" --any cannot see them. If it is the one you mean, claim it by its id:"
+                    f" clickclaim claim {heard.device_id} --source SPEC"
+                )
+            case NoClick(heard=heard):
+                self.note(f"{heard.device_id}: heard, but no click could be read: {heard.reason}")
             case NotForUs(heard=heard):
-                self.note(f"a click of {heard.device_id}, {heard.disposition}: {heard.reason}")
-                if heard.disposition == "UNKNOWN_DEVICE":
+                whose = heard.device_id or "a button without a device id"
+                self.note(f"a click of {whose}, {heard.disposition}: {heard.reason}")
+                if heard.disposition == "UNKNOWN_DEVICE" and heard.device_id:
                     self.note(f"  to register it: clickclaim devices add {heard.device_id}")
 
     def source(self, change: StateChange) -> None:

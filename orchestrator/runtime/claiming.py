@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
-from hardware.click import RawFrame
+from hardware.click import Ignored, RawFrame
 from hardware.supervisor import StateChange
 from orchestrator.discovery import Heard, claim_any
 from orchestrator.domain.attempts import Attempt
@@ -101,6 +101,7 @@ class Claiming:
                     disposition=receipt.disposition,
                     reason=receipt.reason,
                     shared=not frame.direct,
+                    carries="" if receipt.disposition else _carries(frame),
                 )
             )
 
@@ -177,6 +178,19 @@ class Claiming:
 
 def _nobody(_frame: RawFrame, _receipt: FrameReceipt) -> None:
     """The flow learns from the service what a click was."""
+
+
+def _carries(frame: RawFrame) -> Literal["", "level", "unread"]:
+    """What a frame in which the service read no click may have been, as far as anybody can see."""
+    # Loads every family, which a command that only shows its help does not need.
+    from hardware.decode import Decoder  # noqa: PLC0415
+    from hardware.families.family import Level  # noqa: PLC0415
+    from hardware.keys import NoKeys  # noqa: PLC0415
+
+    said = Decoder(NoKeys()).read(frame)
+    if any(isinstance(one, Level) for one in said):
+        return "level"
+    return "" if any(isinstance(one, Ignored) and one.valid for one in said) else "unread"
 
 
 async def _each(verdicts: asyncio.Queue[Heard]) -> AsyncIterator[Heard]:

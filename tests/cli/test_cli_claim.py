@@ -12,9 +12,12 @@ import time
 
 import pytest
 
+from hardware.capture import CaptureWriter
+from hardware.click import RawFrame
 from tests.brokers import free_port
 from tests.cli.conftest import PATIENCE_S, PROGRAM
 
+START_MS = 1_700_000_000_000
 BUTTON = "P5SJVQ2007V8296A"
 
 
@@ -151,6 +154,59 @@ def test_any_button_when_nobody_presses(cli, data, tmp_path):
     ran = cli("claim", "--any", "--source", f"replay:{silent}", "--timeout", "0.5", "--data", data)
     assert ran.code == 3
     assert "No registered button was pressed twice" in ran.err
+
+
+def heard_without_a_click(path):
+    """A contact that only opens and closes, a beacon without its key, a name that means nobody."""
+    common = {"source": "ble:", "direct": True}
+    frames = [
+        RawFrame(
+            transport="ble-notify",
+            heard_ms=START_MS + at_ms,
+            payload=level,
+            address="C4:00:00:00:00:01",
+            channel="00001524-1212-efde-1523-785feabcd123",
+            **common,
+        )
+        for at_ms, level in ((0, b"\x01"), (90, b"\x00"), (150, b"\x01"))
+    ]
+    frames.append(
+        RawFrame(
+            transport="ble-advertisement",
+            heard_ms=START_MS + 100,
+            payload=bytes.fromhex("41e445f3c962338855e7e32eb1"),
+            address="A4:C1:38:00:00:02",
+            channel="0000fcd2-0000-1000-8000-00805f9b34fb",
+            **common,
+        )
+    )
+    frames.append(
+        RawFrame(
+            transport="mqtt",
+            source="mqtt://broker/",
+            heard_ms=START_MS + 200,
+            payload=b'{"action":"single"}',
+            channel="zigbee2mqtt/kitchen",
+        )
+    )
+    with CaptureWriter(path, started_ms=START_MS) as writer:
+        for frame in frames:
+            writer.add(frame)
+
+
+def test_any_button_says_which_ones_it_hears_but_cannot_tell_by_their_click(cli, data, tmp_path):
+    capture = tmp_path / "room.jsonl"
+    heard_without_a_click(capture)
+    cli("devices", "add", "BUTTON", "--data", data)
+    cli("devices", "alias", "C4:00:00:00:00:01", "BUTTON", "--data", data)
+    recording = f"replay:{capture}?speed=max"
+    ran = cli("claim", "--any", "--source", recording, "--timeout", "2", "--data", data)
+    assert ran.code == 3
+    assert ran.err.count("BUTTON: its contact is heard, and") == 1
+    assert "claim it by its id: clickclaim claim BUTTON --source" in ran.err
+    assert re.search(r"A4C138000002: heard, but no click could be read: .*key", ran.err)
+    assert "clickclaim devices alias kitchen DEVICE" in ran.err
+    assert "None" not in ran.err
 
 
 def test_on_a_terminal_it_counts_down_in_place(data):

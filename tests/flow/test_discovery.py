@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.discovery import Heard, Named, NotForUs, Overlap, claim_any
+from orchestrator.discovery import Heard, Named, NoClick, NotForUs, Overlap, claim_any
 from orchestrator.domain.devices import Device
 from orchestrator.units import AddDevice, AttemptQuery
 
@@ -148,3 +148,39 @@ async def test_cancelling_gives_up_the_claim_in_progress(world, station):
         await claim
     (attempt,) = await world.service.attempts(world.alice, AttemptQuery())
     assert (attempt.outcome, attempt.reason) == ("CANCELLED", "the operator went home")
+
+
+async def test_a_button_that_sends_no_clicks_is_told_of_once_and_names_nothing(world, station):
+    claim = station.begin()
+    closed = Heard(device_id="A", disposition=None, reason="a level", carries="level")
+    unread = Heard(device_id="B", disposition=None, reason="no key for it", carries="unread")
+    nothing = Heard(device_id="B", disposition=None, reason="a thermometer")
+    for one in (closed, unread, nothing, closed, unread):
+        station.heard.put_nowait(one)
+    await world.settle()
+    assert world.told_of(NoClick) == [NoClick(heard=closed), NoClick(heard=unread)]
+    assert world.told_of(Named) == []
+    station.heard.put_nowait(None)
+    assert await claim is None
+
+
+async def test_of_a_room_full_of_strangers_only_some_are_told_of(world, station):
+    claim = station.begin()
+    for number in range(100):
+        station.heard.put_nowait(
+            Heard(device_id=f"S{number}", disposition=None, reason="no key", carries="unread")
+        )
+    station.heard.put_nowait(None)
+    assert await claim is None
+    assert len(world.told_of(NoClick)) == 20
+
+
+async def test_a_click_from_an_address_that_means_no_device_is_told_of_once(world, station):
+    claim = station.begin()
+    unknown = Heard(device_id=None, disposition="UNKNOWN_DEVICE", reason="type: devices alias X B")
+    station.heard.put_nowait(unknown)
+    station.heard.put_nowait(unknown)
+    await world.settle()
+    assert world.told_of(NotForUs) == [NotForUs(heard=unknown)]
+    station.heard.put_nowait(None)
+    assert await claim is None
