@@ -331,21 +331,26 @@ class _Flow:
                     reason=str(fact.data.get("reason", "")),
                 )
             )
-        self._news.set()
+        # That our own claim has begun we know; and whatever ends it is a fact of its own.
+        if fact.kind != "claim-initiated":
+            self._news.set()
 
     async def _wait_for_news(self, until_ms: int) -> None:
-        news = asyncio.create_task(self._news.wait(), name="news")
-        pause = asyncio.create_task(self._sleep_until(until_ms), name="until the next look")
-        try:
-            await asyncio.wait({news, pause}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            news.cancel()
-            pause.cancel()
-            await asyncio.gather(news, pause, return_exceptions=True)
+        if not self._news.is_set():
+            pause = asyncio.create_task(self._sleep_until(until_ms), name="until the next look")
+            pause.add_done_callback(self._pause_is_over)
+            try:
+                await self._news.wait()
+            finally:
+                pause.cancel()
         self._news.clear()
 
     async def _sleep_until(self, until_ms: int) -> None:
         await self._clock.sleep_until(until_ms)
+
+    def _pause_is_over(self, pause: asyncio.Task[None]) -> None:
+        if not pause.cancelled():
+            self._news.set()
 
     # -- telling -------------------------------------------------------------------------------
 
