@@ -33,6 +33,11 @@ class Gate:
         """Return when the process is killed."""
         await asyncio.shield(self._shut)
 
+    async def outlives(self, task: asyncio.Task[Any]) -> bool:
+        """Return when the task has ended or the process is killed; whether the process lives."""
+        await asyncio.wait((task, self._shut), return_when=asyncio.FIRST_COMPLETED)
+        return self.alive
+
     async def check(self) -> None:
         """Go on while alive; else wait until the end of the world."""
         if self.alive:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from orchestrator.claims.views import CodeClaimed
 from orchestrator.domain.attempts import Attempt
@@ -51,9 +51,9 @@ class FarClaims:
         self._service = service
         self._caller = caller
         self._gate = gate
-        self._line = line
-        self._random = seed
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self.line = line
+        self.dice = seed
+        self._under_way: set[asyncio.Future[Any]] = set()
 
     async def initiate(self, device_id: str, *, invocation: str) -> Initiated:
         """As ``ClaimApi.initiate``."""
@@ -103,7 +103,7 @@ class FarClaims:
     async def facts(self) -> AsyncIterator[Fact]:
         """As ``ClaimApi.facts``; a service that dies ends the stream."""
         await self._travel()
-        api = self._service.local(self._caller)
+        api = self.service()
         if api is None:
             raise ServiceAwayError("nobody answers")
         async for fact in api.facts():
@@ -121,55 +121,102 @@ class FarClaims:
 
     async def _call(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> T:
         """One request and its reply, or ServiceAwayError when either got lost."""
-        await self._travel()
-        line = self._line
-        api = self._service.local(self._caller)
-        if api is None or self._happens(line.lose_request):
-            await asyncio.sleep(_ANSWER_S)
-            await self._gate.check()
-            raise ServiceAwayError("no answer")
-        answer = self._start(what(api))
-        if self._happens(line.twice):
-            self._start(self._late(what))
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                result = await asyncio.shield(answer)
-        except TimeoutError:
-            await self._gate.check()
-            raise ServiceAwayError("no answer in time") from None
-        except StoreError as error:
-            await self._travel()
-            raise ServiceAwayError(f"internal failure: {error}") from None
-        await self._travel()
-        if self._happens(line.lose_reply):
-            await asyncio.sleep(_ANSWER_S)
-            await self._gate.check()
-            raise ServiceAwayError("the reply got lost")
-        return result
+        await self._gate.check()
+        return await _Exchange(self, what).reply
 
-    async def _late(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> None:
+    async def late(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> None:
         """The same request once more, at once or after a while."""
-        if self._random.random() < 0.5:
-            await asyncio.sleep(self._random.uniform(0.0, _LATE_COPY_S))
-        api = self._service.local(self._caller)
+        if self.dice.random() < 0.5:
+            await asyncio.sleep(self.dice.uniform(0.0, _LATE_COPY_S))
+        api = self.service()
         if api is not None:
             await what(api)
 
-    def _start(self, work: Awaitable[T]) -> asyncio.Task[T]:
+    def start(self, work: Awaitable[T]) -> asyncio.Future[T]:
         """The service works on, whether or not the station still waits."""
-        task: asyncio.Task[T] = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work)
         self._under_way.add(task)
         task.add_done_callback(self._forget)
         return task
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def service(self) -> WitnessedClaims | None:
+        """The claim API at the other end; None while nobody is there."""
+        return self._service.local(self._caller)
+
+    def delay_s(self) -> float:
+        """How long the next message is on its way."""
+        return self.dice.uniform(*self.line.delay_s)
+
+    def happens(self, probability: float) -> bool:
+        """Whether it happens this time."""
+        return probability > 0 and self.dice.random() < probability
+
+    @property
+    def alive(self) -> bool:
+        """Whether the station's process lives."""
+        return self._gate.alive
+
+    def _forget(self, task: asyncio.Future[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits has it too; nobody else is to be told
 
     async def _travel(self) -> None:
-        await asyncio.sleep(self._random.uniform(*self._line.delay_s))
+        await asyncio.sleep(self.delay_s())
         await self._gate.check()
 
-    def _happens(self, probability: float) -> bool:
-        return probability > 0 and self._random.random() < probability
+
+class _Exchange(Generic[T]):
+    """A request on its way, the service at work on it, and its reply on the way back.
+
+    A station that was killed meanwhile waits for ever: nothing it would do is done.
+    """
+
+    __slots__ = ("_far", "_loop", "_patience", "_what", "reply")
+
+    def __init__(self, far: FarClaims, what: Callable[[WitnessedClaims], Awaitable[T]]) -> None:
+        self._far = far
+        self._what = what
+        loop = self._loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[T] = loop.create_future()
+        self._patience = loop.call_later(far.delay_s(), self._arrive)
+
+    def _arrive(self) -> None:
+        far, line = self._far, self._far.line
+        if not far.alive:
+            return
+        api = far.service()
+        if api is None or far.happens(line.lose_request):
+            self._loop.call_later(_ANSWER_S, self._fail, "no answer")
+            return
+        self._patience = self._loop.call_later(_ANSWER_S, self._fail, "no answer in time")
+        far.start(self._what(api)).add_done_callback(self._answered)
+        if far.happens(line.twice):
+            far.start(far.late(self._what))
+
+    def _answered(self, work: asyncio.Future[T]) -> None:
+        far = self._far
+        self._patience.cancel()
+        if self.reply.done():
+            return
+        if work.cancelled():
+            self.reply.cancel()
+        elif far.happens(far.line.lose_reply):
+            self._loop.call_later(_ANSWER_S, self._fail, "the reply got lost")
+        else:
+            self._loop.call_later(far.delay_s(), self._deliver, work)
+
+    def _deliver(self, work: asyncio.Future[T]) -> None:
+        if self.reply.done() or not self._far.alive:
+            return
+        error = work.exception()
+        if error is None:
+            self.reply.set_result(work.result())
+        elif isinstance(error, StoreError):
+            self._fail(f"internal failure: {error}")
+        else:
+            self.reply.set_exception(error)
+
+    def _fail(self, why: str) -> None:
+        if not self.reply.done() and self._far.alive:
+            self.reply.set_exception(ServiceAwayError(why))

@@ -143,9 +143,7 @@ class ServiceNode:
     async def unless_killed(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Do this beside the service, in its process; None when it is killed before the end."""
         task = self._loop.create_task(work)
-        killed = self._loop.create_task(self.gate.killed())
-        await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
-        killed.cancel()
+        await self.gate.outlives(task)
         if task.done():
             return await task
         task.add_done_callback(_forget_error)
@@ -229,13 +227,10 @@ class Station:
                     api, device_id, claim_id=claim_id, clock=clock, patience_ms=patience_ms
                 )
             )
-            killed = self._loop.create_task(gate.killed())
-            await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
-            if not gate.alive:
+            if not await gate.outlives(task):
                 task.add_done_callback(_forget_error)
                 await asyncio.sleep(self._random.uniform(0.5, 20.0))
                 continue
-            killed.cancel()
             try:
                 return Told(claim_id, device_id, self.caller, task.result())
             except RefusedError as error:

@@ -169,14 +169,8 @@ class Slot:
 
     async def _unless_killed(self, work: Any, gate: Gate) -> Attempt | None:
         """What comes of it; None when the station is killed first."""
-        loop = self._hall.scene.loop
-        task: asyncio.Task[Attempt] = loop.create_task(work)
-        killed = loop.create_task(gate.killed())
-        await asyncio.wait({task, killed}, return_when=asyncio.FIRST_COMPLETED)
-        if not gate.alive:
-            return None
-        killed.cancel()
-        return task.result()
+        task: asyncio.Task[Attempt] = self._hall.scene.loop.create_task(work)
+        return task.result() if await gate.outlives(task) else None
 
     async def _attend(self, unit: HeldButton) -> None:
         """What the operator does from the moment when the station asks for a press."""
