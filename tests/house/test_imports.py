@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,17 @@ PURE = {
     "string",
     "typing",
 }
+# Distributions that are imported under another name.
+IMPORTED_AS = {"paho-mqtt": "paho", "pyserial": "serial"}
 # What every MicroPython build has.
 ON_THE_CHIP = {"binascii", "hashlib", "struct"}
+
+
+PRODUCT = [
+    path
+    for package in ("firmware_sim", "hardware", "orchestrator")
+    for path in (ROOT / package).rglob("*.py")
+]
 
 
 def imports_of(path: Path) -> set[str]:
@@ -79,3 +90,15 @@ def test_the_device_core_imports_itself_and_what_a_chip_has(path):
         name for name in imports_of(path) if not name.startswith("firmware_sim.core")
     } - ON_THE_CHIP
     assert outside == set()
+
+
+def test_whatever_is_installed_with_the_product_is_used_by_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["ble"], *extras["serial"]]
+    code = "\n".join(path.read_text() for path in PRODUCT)
+    names = {re.match(r"[\w-]+", one).group() for one in wanted}
+    modules = {IMPORTED_AS.get(name, name): name for name in names}
+    used = re.compile(r"^\s*(?:import|from) (\w+)|find_spec\(\"(\w+)\"\)", re.MULTILINE)
+    imported = {module for found in used.findall(code) for module in found if module}
+    assert {name for module, name in modules.items() if module not in imported} == set()

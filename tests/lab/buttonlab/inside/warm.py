@@ -19,7 +19,6 @@ import paho.mqtt.client  # noqa: F401
 import platformdirs  # noqa: F401
 import rich.console  # noqa: F401
 import serial.tools.list_ports  # noqa: F401
-import starlette.applications  # noqa: F401
 import typer  # noqa: F401
 import uvicorn  # noqa: F401
 import uvloop  # noqa: F401
