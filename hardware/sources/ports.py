@@ -200,6 +200,25 @@ def explain_open_error(spec: str, path: str, error: OSError) -> SourceError:
     return SourceAwayError(spec, f"{path} did not open: {error}")
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A device node: one that is made anew at the same path is not equal to it."""
+
+    path: str
+    inode: int
+    changed_ns: int
+    """A pseudo terminal may get the inode number of the one before; this is newer then."""
+
+
+def node_at(path: str) -> Node | None:
+    """The node at this path now; None where there is none, or ports are no files."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return Node(path, found.st_ino, found.st_ctime_ns)
+
+
 def is_not_a_terminal(path: str) -> bool:
     """Whether something that is no character device stands at this path."""
     try:

@@ -21,6 +21,7 @@ from hardware.source import (
 from hardware.sources.noise import NoiseWatch
 from hardware.sources.ports import (
     Comports,
+    Node,
     PortInfo,
     PortSpec,
     UsbId,
@@ -29,6 +30,7 @@ from hardware.sources.ports import (
     is_gone,
     is_not_a_terminal,
     list_comports,
+    node_at,
     usb_id_of,
 )
 
@@ -83,6 +85,7 @@ class SerialSource:
         self._permission_grace_s = permission_grace_s
         self._remembered: UsbId | None = None
         self._seen_away = False
+        self._tried: Node | None = None
         self._reader: _Reader | None = None
         self._address = ""
         self._name: str | None = None
@@ -99,8 +102,10 @@ class SerialSource:
 
     async def open(self) -> None:
         """Find the port, open it for ourselves alone, and start to read."""
+        self._seen_away = False
         try:
             path, info = await asyncio.to_thread(self._find)
+            self._tried = node_at(path)
             port = await self._open_port(path)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "serial":
@@ -113,7 +118,6 @@ class SerialSource:
         self._remembered = usb_id_of(info) or self._remembered
         self._address = (info and info.serial_number) or path
         self._name = info.product if info else None
-        self._seen_away = False
         self._reader = _Reader(port, on_line=self._frame, on_noise=self._notice)
         self._reader.start(f"serial {path}")
 
@@ -140,16 +144,17 @@ class SerialSource:
             await asyncio.to_thread(reader.stop)
 
     async def wait_for_wake(self) -> None:
-        """Return when the port has been away and is there again."""
+        """Return when the port has been away and is there again, however short that was."""
         if self._wanted.is_url:
             await asyncio.Event().wait()  # a network has no plug to watch
         while True:
             try:
-                await asyncio.to_thread(self._find)
+                path, _ = await asyncio.to_thread(self._find)
             except (SourceError, OSError):
                 self._seen_away = True
             else:
-                if self._seen_away:
+                # A board that resets is gone and back between two looks: its node is another.
+                if self._seen_away or node_at(path) != self._tried:
                     return
             await asyncio.sleep(self._poll_s)
 

@@ -146,6 +146,46 @@ async def test_a_replug_wakes_and_the_port_opens_again(link, machine, source_of,
     assert (await source.read()).payload == b"again"
 
 
+async def test_a_replug_between_two_looks_wakes_too(link, source_of, opened):
+    source = await opened(source_of(link, poll_s=60))
+    link.unplug()
+    link.plug()
+    with pytest.raises(SourceAwayError):
+        await source.read()
+    await source.close()
+    await asyncio.wait_for(source.wait_for_wake(), 5)
+    await source.open()
+    link.write(b"again\n")
+    assert (await source.read()).payload == b"again"
+
+
+async def test_a_port_that_was_never_away_does_not_wake(link, machine, source_of, opened):
+    """Opened again at once it would break again at once: it has to wait its time."""
+    source = await opened(source_of(link))
+    await source.close()
+    waking = asyncio.create_task(source.wait_for_wake())
+    await machine.was_looked_at(3)
+    assert not waking.done()
+    waking.cancel()
+
+
+async def test_a_port_that_is_busy_after_a_replug_has_woken_once(link, machine, source_of, opened):
+    source = await opened(source_of(link))
+    await source.close()
+    link.unplug()
+    with pytest.raises(SourceAwayError):
+        await source.open()
+    link.plug()
+    other = await opened(source_of(link))
+    with pytest.raises(SourceAwayError, match="is busy"):
+        await source.open()
+    waking = asyncio.create_task(source.wait_for_wake())
+    await machine.was_looked_at(3)
+    assert not waking.done()
+    waking.cancel()
+    await other.close()
+
+
 async def test_a_board_is_found_at_another_path_after_a_replug(
     link, machine, source_of, opened, port_info, tmp_path
 ):
