@@ -12,7 +12,7 @@ from firmware_sim.core.clicks import CLICK_TYPES
 from firmware_sim.world.contacts import SWITCHES
 from firmware_sim.world.finger import HANDS
 from firmware_sim.world.misbehaviours import MISBEHAVIOURS
-from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table
+from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table, shown
 
 SEED_MAX: Final = 2**63 - 1
 OUTCOMES: Final = ("claimed", "timed_out", "refused", "cancelled", "failed")
@@ -176,14 +176,20 @@ def parse_scenario(text: str, name: str) -> Scenario:
     """Read the text of the file ``name``. ScenarioError says what is wrong and where."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or what Python says of a number of miles
         raise ScenarioError(f"{name} is not TOML: {error}") from None
+    except RecursionError:
+        raise ScenarioError(f"{name} is not TOML: it is nested too deeply") from None
     top = Table(name, values, _TOP)
+    for table in ("devices", "operators", "arrivals"):
+        if not _places(top, name, table) and "title" in top:
+            raise ScenarioError(f"{name}: there are no [[{table}]]; nothing could be claimed")
     operators = [_operator(one) for one in _tables(top, name, "operators", Operator)]
+    _only_once(name, "operators", "name", [one.name for one in operators])
     devices = tuple(_devices(one) for one in _tables(top, name, "devices", Devices))
     scenario = Scenario(
         title=top.text("title"),
-        about=top.text("about", ""),
+        about=top.text("about", "", lines=True),
         seed=check_seed(0 if top.value("seed") is None else top.value("seed"), f"{name}: seed"),
         profile=top.choice("profile", ("dev", "demo", "production"), "production"),
         window_s=top.count("window_s", 120, *_WINDOW_S),
@@ -206,7 +212,7 @@ def parse_scenario(text: str, name: str) -> Scenario:
 def check_seed(seed: Any, what: str = "the seed") -> int:
     """The seed, or a ScenarioError."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= SEED_MAX:
-        raise ScenarioError(f"{what} is {seed!r}; it must be a whole number, 0 to {SEED_MAX}")
+        raise ScenarioError(f"{what} is {shown(seed)}; it must be a whole number, 0 to {SEED_MAX}")
     return seed
 
 
@@ -216,13 +222,7 @@ def _check_whole(scenario: Scenario, name: str) -> None:
         ("devices", [one.prefix for one in scenario.devices]),
         ("arrivals", [one.station for one in scenario.arrivals]),
     ):
-        twice = {one for one in prefixes if prefixes.count(one) > 1}
-        if twice:
-            what = "prefix" if kind == "devices" else "station"
-            raise ScenarioError(f"{name}: two [[{kind}]] have the {what} {min(twice)!r}")
-    for empty in ("devices", "operators", "arrivals"):
-        if not getattr(scenario, empty):
-            raise ScenarioError(f"{name}: there are no [[{empty}]]; nothing could be claimed")
+        _only_once(name, kind, "prefix" if kind == "devices" else "station", prefixes)
     ids = [one for group in scenario.devices for one in group.ids]
     if len(ids) != len(set(ids)):
         raise ScenarioError(f"{name}: two [[devices]] share a device id; choose other prefixes")
@@ -233,9 +233,15 @@ def _check_whole(scenario: Scenario, name: str) -> None:
             raise where.error(f"there is no station {fault.station!r} in [[arrivals]]")
 
 
+def _only_once(name: str, table: str, key: str, values: Sequence[str]) -> None:
+    twice = {one for one in values if values.count(one) > 1}
+    if twice:
+        raise ScenarioError(f"{name}: two [[{table}]] have the {key} {min(twice)!r}")
+
+
 def _table(top: Table, name: str, key: str, kind: type) -> Table:
     known = [one.name for one in fields(kind)]
-    return Table(f"{name}, [{key}]", top.value(key) or {}, known)
+    return Table(f"{name}, [{key}]", _or_else(top.value(key), {}), known)
 
 
 def _tables(top: Table, name: str, key: str, kind: type) -> list[Table]:
@@ -244,7 +250,7 @@ def _tables(top: Table, name: str, key: str, kind: type) -> list[Table]:
 
 
 def _places(top: Table, name: str, key: str) -> Sequence[tuple[str, Any]]:
-    values = top.value(key) or []
+    values = _or_else(top.value(key), [])
     if not isinstance(values, list):
         raise ScenarioError(f"{name}: {key} must be written [[{key}]], once for each")
     return [(f"{name}, [[{key}]] number {number}", one) for number, one in enumerate(values, 1)]
@@ -290,7 +296,7 @@ def _arrivals(table: Table, devices: Sequence[Devices], operators: Sequence[Oper
     if units > there:
         raise table.error(f"units is {units}, and there are {there} devices of {', '.join(wanted)}")
     account = table.text("account", _ACCOUNT)
-    if len(account) != 12 or not account.isdecimal():
+    if len(account) != 12 or not (account.isascii() and account.isdecimal()):
         raise table.error(f"account is {account!r}; an account has twelve digits")
     return Arrivals(
         devices=wanted,
@@ -359,5 +365,11 @@ def _faults(top: Table, name: str) -> Sequence[Fault]:
 
 def _expect(top: Table, name: str) -> dict[str, Bounds]:
     known = (*OUTCOMES, *DISPOSITIONS, *MEASURES)
-    table = Table(f"{name}, [expect]", top.value("expect") or {}, known)
-    return {key: table.bounds(key) for key in (top.value("expect") or {})}
+    values = _or_else(top.value("expect"), {})
+    table = Table(f"{name}, [expect]", values, known)
+    return {key: table.bounds(key) for key in values}
+
+
+def _or_else(value: Any, default: Any) -> Any:
+    """What stands there, were it 0 or false; only what does not stand there has a default."""
+    return default if value is None else value

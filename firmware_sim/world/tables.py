@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, isfinite, log
@@ -11,6 +12,10 @@ from typing import Any, Final
 
 # The 95th percentile of the normal distribution: how far p95 lies above the median.
 _P95: Final = 1.6449
+# Beyond it a number fills lines, and Python refuses to write the longest ones out at all.
+_MOST_BITS: Final = 128
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxlevel = 3
 
 
 class ScenarioError(ValueError):
@@ -62,7 +67,7 @@ class Table:
     def __init__(self, where: str, values: Any, known: Collection[str]) -> None:
         self.where = where
         if not isinstance(values, Mapping):
-            raise ScenarioError(f"{where} is {values!r}; it must be a table")
+            raise ScenarioError(f"{where} is {shown(values)}; it must be a table")
         self._values: Mapping[str, Any] = values
         for key in values:
             if key not in known:
@@ -79,13 +84,16 @@ class Table:
         """As it stands there; None when it does not."""
         return self._values.get(key)
 
-    def text(self, key: str, default: str | None = None) -> str:
-        """A text that is not empty; required without a default."""
+    def text(self, key: str, default: str | None = None, *, lines: bool = False) -> str:
+        """A text that is not empty, of one line unless ``lines``; required without a default."""
         value = self._values.get(key, default)
         if value is None:
             raise self.error(f"{key!r} is missing")
         if not isinstance(value, str) or (not value and default != ""):
-            raise self.error(f"{key} is {value!r}; it must be a text")
+            raise self.error(f"{key} is {shown(value)}; it must be a text")
+        if not (value.replace("\n", "") if lines else value).isprintable():
+            what = "plain text" if lines else "a text on one line"
+            raise self.error(f"{key} is {shown(value)}; it must be {what}")
         return value
 
     def choice(self, key: str, known: Collection[str], default: str | None = None) -> str:
@@ -96,20 +104,22 @@ class Table:
         return value
 
     def choices(self, key: str, known: Collection[str]) -> tuple[str, ...]:
-        """Any of the known names; none by default."""
+        """Any of the known names, each once; none by default."""
         value = self._values.get(key, [])
         if not isinstance(value, list):
-            raise self.error(f"{key} is {value!r}; it must be a list of names")
+            raise self.error(f"{key} is {shown(value)}; it must be a list of names")
         for one in value:
             if not isinstance(one, str) or one not in known:
-                raise self.error(f"{key} has {one!r}; {nearest(str(one), known)}")
+                raise self.error(f"{key} has {shown(one)}; {nearest(str(one), known)}")
+            if value.count(one) > 1:
+                raise self.error(f"{key} has {one!r} twice")
         return tuple(value)
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
         value = self._values.get(key, default)
         if not isinstance(value, bool):
-            raise self.error(f"{key} is {value!r}; it must be true or false")
+            raise self.error(f"{key} is {shown(value)}; it must be true or false")
         return value
 
     def count(self, key: str, default: int | None, low: int, high: int) -> int:
@@ -118,9 +128,9 @@ class Table:
         if value is None:
             raise self.error(f"{key!r} is missing")
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self.error(f"{key} is {value!r}; it must be a whole number")
+            raise self.error(f"{key} is {shown(value)}; it must be a whole number")
         if not low <= value <= high:
-            raise self.error(f"{key} is {value}; it must be {low} to {high}")
+            raise self.error(f"{key} is {shown(value)}; it must be {low} to {high}")
         return value
 
     def number(self, key: str, default: float | None, low: float, high: float) -> float:
@@ -134,7 +144,7 @@ class Table:
         """A probability."""
         value = self._values.get(key, default)
         if _is_number(value) and not 0 <= value <= 1:
-            raise self.error(f"{key} is {value:g}; a probability is 0 to 1")
+            raise self.error(f"{key} is {_brief(value)}; a probability is 0 to 1")
         return self._number(key, value, 0, 1)
 
     def span(self, key: str, default: tuple[float, float], high: float) -> tuple[float, float]:
@@ -143,7 +153,7 @@ class Table:
         if _is_number(value):
             value = [value, value]
         if not isinstance(value, list) or len(value) != 2:
-            raise self.error(f"{key} is {value!r}; write [least, greatest]")
+            raise self.error(f"{key} is {shown(value)}; write a number or [least, greatest]")
         least, greatest = (self._number(key, one, 0, high) for one in value)
         if least > greatest:
             raise self.error(f"{key} is {value!r}; the least comes first")
@@ -154,8 +164,11 @@ class Table:
         value = self._values.get(key)
         if value is None:
             return default
-        if not isinstance(value, Mapping):
+        if isinstance(value, list) or _is_number(value):
             return Spread(*self.span(key, (0.0, 0.0), high))
+        if not isinstance(value, Mapping):
+            ways = "a number, [least, greatest] or {p50 = …, p95 = …}"
+            raise self.error(f"{key} is {shown(value)}; write {ways}")
         inner = Table(f"{self.where}, {key}", value, ("p50", "p95"))
         p50_s, p95_s = inner.number("p50", None, 0.001, high), inner.number("p95", None, 0, high)
         if p95_s < p50_s:
@@ -181,14 +194,24 @@ class Table:
 
     def _number(self, key: str, value: Any, low: float, high: float) -> float:
         if not _is_number(value):
-            raise self.error(f"{key} is {value!r}; it must be a number")
+            raise self.error(f"{key} is {shown(value)}; it must be a number")
         if not low <= value <= high:
-            raise self.error(f"{key} is {value:g}; it must be {low:g} to {high:g}")
+            raise self.error(f"{key} is {_brief(value)}; it must be {low:g} to {high:g}")
         return float(value)
+
+
+def shown(value: Any) -> str:
+    """The value as a message repeats it: never longer than a line."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
+    # A whole list may hold numbers that Python refuses to write out.
+    return repr(value) if isinstance(value, str | float | bool) else _SHORT.repr(value)
 
 
 def nearest(name: str, known: Collection[str]) -> str:
     """What was probably meant, or all there is."""
+    if not known:
+        return "there are none"
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"did you mean {near[0]!r}" if near else f"there are: {', '.join(_listed(known))}"
 
@@ -197,5 +220,12 @@ def _listed(known: Collection[str]) -> Sequence[str]:
     return list(known) if isinstance(known, list | tuple | dict) else sorted(known)
 
 
+def _brief(value: float) -> str:
+    return shown(value) if isinstance(value, int) else f"{value:g}"
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    """Whether it can be compared with one: no nan, no infinity; whole numbers of any size."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, float) and isfinite(value))

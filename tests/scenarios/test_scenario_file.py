@@ -58,6 +58,25 @@ def test_ids_have_as_many_digits_as_the_last_one(small):
         ('profile = "production"', f"seed = {SEED_MAX + 1}", "it must be a whole number, 0 to"),
         ('title = "Small"', "title = ", "small.toml is not TOML"),
         ("[[operators]]", "[operators]", "operators must be written [[operators]], once for"),
+        ("[1, 2]", "nan", "time_to_press_s is nan; write a number, [least, greatest] or {p50 ="),
+        ("[1, 2]", "'soon'", "is 'soon'; write a number, [least, greatest] or {p50 ="),
+        ("[1, 2]", "1" + "0" * 400, "it must be 0 to"),
+        ('profile = "production"', "commit_s = nan", "commit_s is nan; write a number or [least"),
+        ('profile = "production"', "network = 0", "[network] is 0; it must be a table"),
+        ('profile = "production"', "expect = false", "[expect] is False; it must be a table"),
+        ('profile = "production"', "faults = ''", "faults must be written [[faults]]"),
+        ('profile = "production"', f"seed = {'9' * 5000}", "small.toml is not TOML"),
+        ('profile = "production"', f"seed = 0x{'f' * 5000}", "seed is a number of 20000 bits; it"),
+        ('profile = "production"', f"seed = {'9' * 400}", "seed is a number of 1329 bits; it"),
+        ('profile = "production"', f"window_s = {'9' * 400}", "a number of 1329 bits; it must be"),
+        ('profile = "production"', f"x = {'[' * 3000}", "small.toml is not TOML: it is nested too"),
+        ('profile = "production"', r'about = "a\u001b[31m"', "it must be plain text"),
+        ('title = "Small"', r'title = "a\nb"', "title is 'a\\nb'; it must be a text on one line"),
+        ('devices = "B-"', 'devices = ["B-", "B-"]', "devices has 'B-' twice"),
+        ("count = 4", 'count = 4\nmisbehaviours = ["cross-fire", "cross-fire"]', "fire' twice"),
+        ('operator = "ann"', 'operator = "ann"\naccount = "\u066111111111111"', "twelve digits"),
+        ('[[operators]]\nname = "ann"', '[[operators]]\nname="ann"\n[[operators]]\nname = "ann"',
+         "two [[operators]] have the name 'ann'"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(small, old, new, says):
@@ -100,6 +119,19 @@ def test_so_is_a_mistake_in_a_later_table(small, more, says):
     with pytest.raises(ScenarioError) as error:
         parse_scenario(small + more, "small.toml")
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("table", ["devices", "operators"])
+def test_a_table_that_is_not_there_at_all_is_named_before_its_rows_are_looked_for(small, table):
+    tables = small.split("\n[[")
+    without = "\n[[".join(one for one in tables if not one.startswith(f"{table}]]"))
+    with pytest.raises(ScenarioError, match=rf"there are no \[\[{table}\]\]"):
+        parse_scenario(without, "small.toml")
+
+
+def test_what_it_is_about_may_be_told_in_lines(small):
+    told = small.replace('title = "Small"', 'title = "Small"\nabout = """one\ntwo"""')
+    assert parse_scenario(told, "small.toml").about == "one\ntwo"
 
 
 def test_without_devices_there_is_nothing_to_claim():
