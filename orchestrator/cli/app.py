@@ -124,9 +124,10 @@ def _run(app: typer.Typer, arguments: list[str], program: str) -> int:
     try:
         app(arguments, prog_name=program)
     except SystemExit as exit_:
+        # Typer has caught the BrokenPipeError itself, left this behind and called it a failure.
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            return _reader_left()
         return exit_.code if isinstance(exit_.code, int) else FAILED
-    except BrokenPipeError:
-        return _reader_left()
     except KeyboardInterrupt:
         return CANCELLED
     except Exception as error:  # noqa: BLE001 - the last place where a failure can become a sentence
@@ -187,6 +188,7 @@ def _is_bare(error: BaseException) -> bool:
 def _reader_left() -> int:
     """`clickclaim watch | head`: the reader has seen enough; that is no failure of ours."""
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - lives until exit
+    sys.stderr = sys.__stderr__
     return 0
 
 

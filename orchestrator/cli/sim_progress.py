@@ -25,7 +25,8 @@ class Progress:
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._what = ""
-        self._said_s = 0.0
+        # What is done within the first seconds needs no line in the log of a CI job.
+        self._said_s = time.monotonic()
 
     def __enter__(self) -> Self:
         if not self._silent and sys.stderr.isatty():
@@ -55,15 +56,18 @@ class Progress:
     def tell(self, what: str, done: int, of: int) -> None:
         """``done`` of ``of`` are done of this; ``of`` 0 when nobody knows how many."""
         now_s = time.monotonic()
+        if self._silent:
+            return
+        if self._bar is None:
+            if done != of and now_s - self._said_s >= _LINE_EVERY_S:
+                self._said_s = now_s
+                note(f"{what}: {done} of {of}" if of else f"{what}: {done}")
+            return
         new = what != self._what
-        every_s = _LINE_EVERY_S if self._bar is None else _BAR_EVERY_S
-        if self._silent or not (new or done == of or now_s - self._said_s >= every_s):
+        if not (new or done == of or now_s - self._said_s >= _BAR_EVERY_S):
             return
         self._what, self._said_s = what, now_s
-        if self._bar is None:
-            if new or done != of:
-                note(f"{what}: {done} of {of}" if of else f"{what}: {done}")
-        elif new or self._task is None:
+        if new or self._task is None:
             self._task = self._bar.add_task(what, total=of or None, completed=done)
         else:
             self._bar.update(self._task, completed=done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -54,6 +55,7 @@ def run(
     The same seed is the same world, to the hash of its trace. Exit code 0: everything came as the
     scenario expects and every invariant held; 1: not.
     """
+    from firmware_sim.world.scenario import check_seed
     from firmware_sim.world.tables import ScenarioError
     from orchestrator.simulation.scenarios.run import load, run_scenario
 
@@ -65,6 +67,13 @@ def run(
         usage("Which scenario? Give its file or its name.", "clickclaim sim run --list")
     if out is not None and report is None:
         usage("--out is where a report goes; say which.", f"--report html --out {out}")
+    if out is not None:
+        _check_writable(out)
+    try:
+        if seed is not None:
+            check_seed(seed, "--seed")
+    except ScenarioError as error:
+        usage(f"{error}.", f"clickclaim sim run {scenario} --seed 1")
     try:
         wanted = load(scenario)
         with Progress() as progress:
@@ -117,6 +126,26 @@ def _report(kind: ReportKind, result: Result) -> str:
             return html_report(result)
 
 
+def _table(columns: list[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table with air above it; none without rows."""
+    rows = list(rows)
+    if rows:
+        say()
+        print_table(columns, rows)
+
+
+def _check_writable(out: Path) -> None:
+    """Before a day is lived: there is no use in learning afterwards that its report is lost."""
+    if out.is_dir():
+        raise CommandError(f"{out} is a folder; name a file in it for the report.", code=UNUSABLE)
+    if not out.parent.is_dir():
+        raise CommandError(
+            f"{out} cannot be written: there is no folder {out.parent}.",
+            f"mkdir -p {out.parent}",
+            UNUSABLE,
+        )
+
+
 def _write(out: Path, text: str) -> None:
     try:
         out.write_text(text, encoding="utf-8")
@@ -129,25 +158,25 @@ def _print(result: Result) -> None:
     from orchestrator.simulation.reports.histogram import histogram, in_words, text_lines
 
     measured = result.measured
-    say(f"{result.scenario.title}")
-    print_table(["outcome", "claims"], measured.outcomes.items())
-    print_table(["disposition", "clicks"], measured.dispositions.items())
-    if measured.faults:
-        print_table(["fault", "times"], measured.faults.items())
+    say(result.scenario.title)
+    _table(["outcome", "claims"], measured.outcomes.items())
+    _table(["disposition", "clicks"], measured.dispositions.items())
+    _table(["fault", "times"], measured.faults.items())
     rows = [
         (name, *(in_words(value) for value in quantiles.values()))
         for name, quantiles in result.latencies.items()
     ]
-    if rows:
-        print_table(["in virtual time", "p50", "p95", "p99"], rows)
+    _table(["in virtual time", "p50", "p95", "p99"], rows)
+    if measured.click_ms:
+        say()
         say("click to claimed")
         for line in text_lines(histogram(measured.click_ms)):
             say(f"  {line}")
     checks = [
         ("ok" if one.good else "FAILED", one.name, one.expected, one.found) for one in result.checks
     ]
+    _table(["verdict", "what", "expected", "found"], checks)
     say()
-    print_table(["verdict", "what", "expected", "found"], checks)
     for line in measured.last:
         say(f"  {line}")
     virtual, real = seconds(round(measured.virtual_s * 1000)), seconds(round(result.real_s * 1000))

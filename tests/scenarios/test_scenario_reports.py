@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
@@ -31,7 +32,8 @@ def test_junit_has_a_case_for_each_expectation(live):
 
 
 def test_junit_takes_what_xml_cannot_say(live):
-    result = live(('title = "Small"', r'title = "a <b> & \u0001 \"c\""'))
+    lived = live()
+    result = replace(lived, scenario=replace(lived.scenario, title='a <b> & \1 "c"'))
     assert ET.fromstring(junit_report(result))[0].get("name") == 'a <b> & ? "c"'
 
 
@@ -142,7 +144,9 @@ def test_the_command_ends_with_its_verdict(cli, file):
     assert "CLAIMED" in out
     assert "click to claimed" in out
     assert "█" in out
-    assert "claims: 1 of 4" in err
+    assert err == "", "what takes a moment needs no progress in a log"
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
+    assert "\n\nDISPOSITION" in out, "tables have air between them"
 
 
 def test_what_does_not_come_ends_with_1(cli, file):
@@ -170,8 +174,9 @@ def test_a_report_goes_to_stdout_alone_or_to_a_file_beside_the_summary(cli, file
         ([], "Which scenario?"),
         (["no-such"], "no-such: no such file, nor a supplied scenario"),
         (["power_cut"], "did you mean 'power-cut'"),
-        (["two-stations", "--seed", "-1"], "the seed is -1"),
-        (["two-stations", "--seed", 2**63], f"the seed is {2**63}"),
+        (["two-stations", "--seed", "-1"], "--seed is -1; it must be a whole number, 0 to"),
+        (["two-stations", "--seed", 2**63], f"--seed is {2**63}"),
+        (["."], ". is a folder; name a scenario's file in it"),
         (["two-stations", "--seed", "x"], "--seed"),
         (["two-stations", "--report", "pdf"], "--report"),
         (["two-stations", "--out", "x.html"], "say which"),
@@ -194,7 +199,26 @@ def test_a_mistake_in_a_file_names_the_file(cli, file):
 def test_a_report_that_cannot_be_written_says_so(cli, file, tmp_path):
     code, _, err = cli(file, "--report", "json", "--out", tmp_path / "no" / "such" / "folder")
     assert code == 4
-    assert "cannot be written" in err
+    assert "cannot be written: there is no folder" in err
+    code, out, err = cli(file, "--report", "json", "--out", tmp_path)
+    assert (code, out) == (4, ""), "told before anything is run"
+    assert "is a folder" in err
+
+
+def test_a_file_from_any_editor_is_read_and_what_is_no_text_is_said(cli, file):
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert cli(file)[0] == 0
+    file.write_bytes(b'title = "\xe4"')
+    code, _, err = cli(file)
+    assert code == 2
+    assert "day.toml is not UTF-8 text, as TOML has to be: see its byte 9" in err
+
+
+def test_the_line_that_runs_it_again_can_be_typed(cli, file):
+    spaced = file.rename(file.with_name("my day.v2.toml"))
+    _, out, _ = cli(spaced, "--report", "junit")
+    assert 'classname="clickclaim.scenario.my day-v2"' in out
+    assert f"again: clickclaim sim run '{spaced}' --seed 0" in cli(spaced)[1]
 
 
 def test_the_list_names_what_is_supplied(cli):

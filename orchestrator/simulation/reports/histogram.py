@@ -53,10 +53,11 @@ def text_lines(bars: Sequence[Bar]) -> list[str]:
     most = max((bar.count for bar in bars), default=1)
     label_width = max((len(bar.label) for bar in bars), default=0)
     count_width = len(str(most))
-    return [
+    lines = (
         f"{bar.label:>{label_width}}  {bar.count:>{count_width}}  {_blocks(bar.count / most)}"
         for bar in bars
-    ]
+    )
+    return [line.rstrip() for line in lines]
 
 
 def in_words(ms: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from shlex import quote
 from typing import Final
 
 from firmware_sim.world.scenario import OUTCOMES, Scenario
@@ -70,7 +71,7 @@ class Result:
     @property
     def again(self) -> str:
         """The line that runs the same world once more."""
-        return f"clickclaim sim run {self.name} --seed {self.measured.seed}"
+        return f"clickclaim sim run {quote(self.name)} --seed {self.measured.seed}"
 
     @property
     def latencies(self) -> dict[str, dict[str, int]]:

@@ -28,12 +28,19 @@ def load(name: str) -> Scenario:
     path = supplied().get(name)
     if path is None:
         path = Path(name)
-        if not path.is_file():
+        if path.is_dir():
+            raise ScenarioError(f"{name} is a folder; name a scenario's file in it")
+        if not path.exists():
             raise ScenarioError(f"{name}: no such file, nor a supplied scenario; {_meant(name)}")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{name} cannot be read: {error}") from None
+        # With or without the byte order mark that some editors put in front.
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ScenarioError(f"{name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(
+            f"{name} is not UTF-8 text, as TOML has to be: see its byte {error.start}"
+        ) from None
     return parse_scenario(text, path.name)
 
 
