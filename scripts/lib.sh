@@ -5,6 +5,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VENV=.venv
 
+# Scripts start the commands hundreds of times. Where no bytecode may lie beside the sources, each
+# start would compile all of them again, so it lies in the environment.
+if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+  unset PYTHONDONTWRITEBYTECODE
+  export PYTHONPYCACHEPREFIX="${PYTHONPYCACHEPREFIX:-$PWD/$VENV/bytecode}"
+fi
+
 say() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
 
 fail() {

@@ -94,7 +94,7 @@ async def test_the_work_tree_is_importable_once_sent(guest: Guest, tmp_path: Pat
     source = tmp_path / "from"
     for package in ("firmware_sim", "hardware", "orchestrator"):
         (source / package / "__pycache__").mkdir(parents=True)
-        (source / package / "__init__.py").write_text("here = __cached__\n")
+        (source / package / "__init__.py").write_text("here = __file__\n")
         (source / package / "__pycache__" / "stale.pyc").write_text("")
     (source / "hardware" / "facts.txt").write_text("data")
     (source / "hardware" / "chip.py").write_text("not python at all\n")
@@ -102,7 +102,7 @@ async def test_the_work_tree_is_importable_once_sent(guest: Guest, tmp_path: Pat
     await guest.send_project(pack_project(source), str(where))
     script = f"cd {where} && {sys.executable} -c 'import hardware; print(hardware.here)'"
     said = await guest.run("sh", "-c", script)
-    assert said.strip().startswith(str(where / "hardware" / "__pycache__"))
+    assert said.strip() == str(where / "hardware" / "__init__.py")
     assert (where / "hardware" / "facts.txt").read_text() == "data"
     assert (where / "hardware" / "chip.py").exists()
     assert not (where / "hardware" / "__pycache__" / "stale.pyc").exists()
