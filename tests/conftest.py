@@ -1,4 +1,4 @@
-"""A file that ``-m`` leaves out as a whole is not imported for it: some load seconds of libraries."""
+"""A file that ``-m`` leaves out as a whole is not imported: some load libraries for seconds."""
 
 from __future__ import annotations
 
