@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,59 @@ def test_a_step_that_fails_keeps_its_exit_code(machine):
 def test_a_script_is_well_formed_and_stops_at_the_first_error(script):
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     assert "set -euo pipefail" in script.read_text()
+
+
+# Where no interpreter of ours is first in PATH, as in a fresh clone.
+@pytest.mark.parametrize("script", ["fuzz", "planted-bugs", "vopr"])
+def test_a_script_goes_on_in_the_environment_of_the_project(script):
+    ran = subprocess.run(
+        ["/usr/bin/env", "python3", ROOT / "scripts" / script, "--help"],
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"usage: {script}" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["vopr", "--seed", "-1"], "--seed is -1; seeds are 0 to 9223372036854775807"),
+        (["vopr", "--seed", str(2**64)], f"--seed is {2**64}; seeds are 0 to"),
+        (["vopr", "--from", "-1"], "--from is -1; seeds are 0 to"),
+        (["vopr", "--seeds", "0"], "--seeds and --jobs are at least 1"),
+        (["vopr", "--bug", "epoch-ignord"], "invalid choice: 'epoch-ignord'"),
+        (["planted-bugs", "--seeds", "0"], "--seeds, --starts and --jobs are at least 1"),
+        (["planted-bugs", "--starts", "0"], "--seeds, --starts and --jobs are at least 1"),
+        (["planted-bugs", "--seeds", "10001"], "the places are 10000 seeds apart"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(arguments, says):
+    script, *rest = arguments
+    ran = subprocess.run(
+        [sys.executable, ROOT / "scripts" / script, *rest],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 2
+    assert says in ran.stderr
+
+
+def test_a_planted_bug_ends_with_the_line_that_shows_it_again_and_the_smallest_plan():
+    ran = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "vopr", "--bug", "epoch-not-raised", "--seeds", "5"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 1
+    again = next(line for line in ran.stdout.splitlines() if line.startswith("scripts/vopr"))
+    assert again.endswith(" --bug epoch-not-raised")
+    assert "FAILED invariant 1" in ran.stdout
+    assert "shrunk to:\n  seed = " in ran.stdout
