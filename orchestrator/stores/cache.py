@@ -12,11 +12,22 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
+from orchestrator.domain.attempts import Attempt
 from orchestrator.stores.files import Database
 from orchestrator.stores.rows import Key, Row
 
 # Twice the devices and attempts of 2,000 claims at once; about 1 KiB each.
 MAX_ROWS: Final = 8192
+
+
+class Kept:
+    """A row; of an attempt, also what was made of it: most attempts are read again."""
+
+    __slots__ = ("attempt", "row")
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.attempt: Attempt | None = None
 
 
 class RowCache:
@@ -29,24 +40,25 @@ class RowCache:
     def __init__(self, database: Database) -> None:
         self._read = database.read
         self._write = database.write
-        self._rows: dict[Key, Row] = {}
+        self._rows: dict[Key, Kept] = {}
         self._seen_by_read = _data_version(self._read)
         self._seen_by_write = _data_version(self._write)
         self._committing = False
         self._looked = False
         self._usable = True
 
-    def get(self, key: Key) -> Row | None:
+    def get(self, key: Key) -> Kept | None:
         """The committed row, or None when only the database can tell."""
         if not self._looked:
             self._look()
         return self._rows.get(key) if self._usable else None
 
-    def put(self, key: Key, row: Row) -> None:
+    def put(self, key: Key, row: Row) -> Kept:
         """Remember a row that was just read."""
-        self._rows[key] = row
+        kept = self._rows[key] = Kept(row)
         if len(self._rows) > MAX_ROWS:
             del self._rows[next(iter(self._rows))]
+        return kept
 
     def commit_begins(self, changes: Mapping[Key, Row | None]) -> None:
         """From now on until the commit has ended, only the database tells of these."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from orchestrator.stores.rows import Row
+
+T = TypeVar("T")
 
 Named = Callable[[Row], Hashable | None]
 """Under which name an index finds a row; None: not at all."""
@@ -47,6 +49,23 @@ class Table(dict[Any, Row]):
                 if (was := named(before)) is not None:
                     _forget(index, was, key)
         return before
+
+
+class Decoded(Generic[T]):
+    """The values of rows, made once for each: values do not change, and most are read again."""
+
+    def __init__(self, decode: Callable[[Row], T], key_of: Callable[[Row], Hashable]) -> None:
+        self._decode = decode
+        self._key_of = key_of
+        self._made: dict[Hashable, tuple[Row, T]] = {}
+
+    def __call__(self, row: Row) -> T:
+        """The value of this row."""
+        key = self._key_of(row)
+        made = self._made.get(key)
+        if made is None or made[0] is not row:
+            made = self._made[key] = (row, self._decode(row))
+        return made[1]
 
 
 def _forget(index: dict[Hashable, dict[Any, Row]], name: Hashable, key: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.domain.attempts import Attempt
@@ -12,6 +13,7 @@ from orchestrator.domain.errors import StoreError
 from orchestrator.domain.events import DeviceEvent, UnknownDevice
 from orchestrator.stores import rows, small_rows
 from orchestrator.stores.checks import check_unit
+from orchestrator.stores.indexed import Decoded
 from orchestrator.stores.rows import Row
 from orchestrator.stores.tables import Tables
 from orchestrator.units import (
@@ -36,6 +38,8 @@ class MemoryStore:
 
     def __init__(self, tables: Tables | None = None) -> None:
         self._open: Tables | None = Tables() if tables is None else tables
+        self._to_attempt = Decoded(rows.to_attempt, itemgetter(0))
+        self._to_event = Decoded(rows.to_event, itemgetter(0))
 
     @property
     def _tables(self) -> Tables:
@@ -95,11 +99,11 @@ class MemoryStore:
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """As ``Store.attempt``."""
         row = self._tables.attempts.get(attempt_id)
-        return None if row is None else rows.to_attempt(row)
+        return None if row is None else self._to_attempt(row)
 
     async def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
-        attempts = map(rows.to_attempt, self._attempts_to_look_at(query))
+        attempts = map(self._to_attempt, self._attempts_to_look_at(query))
         found = [attempt for attempt in attempts if _wanted_attempt(attempt, query)]
         found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
         return found[: max(0, query.limit)]
@@ -108,7 +112,7 @@ class MemoryStore:
         """As ``Store.due_attempts``."""
         open_ones = self._tables.attempts.under("open", True)
         found = [row for row in open_ones.values() if row[_DEADLINE] <= now_ms]
-        due = [rows.to_attempt(row) for row in found]
+        due = [self._to_attempt(row) for row in found]
         due.sort(key=lambda attempt: (attempt.deadline_ms, attempt.attempt_id))
         return due[: max(0, limit)]
 
@@ -120,11 +124,11 @@ class MemoryStore:
     async def event(self, event_id: str) -> DeviceEvent | None:
         """As ``Store.event``."""
         row = self._tables.events.get(event_id)
-        return None if row is None else rows.to_event(row)
+        return None if row is None else self._to_event(row)
 
     async def events(self, query: EventQuery) -> list[DeviceEvent]:
         """As ``Store.events``."""
-        events = map(rows.to_event, self._events_to_look_at(query))
+        events = map(self._to_event, self._events_to_look_at(query))
         found = [event for event in events if _wanted_event(event, query)]
         found.sort(key=lambda event: event.seq, reverse=query.newest_first)
         return found[: max(0, query.limit)]

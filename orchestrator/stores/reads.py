@@ -10,8 +10,8 @@ from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import ClaimState, Device
 from orchestrator.domain.events import DeviceEvent, UnknownDevice
 from orchestrator.stores import rows, small_rows
-from orchestrator.stores.cache import RowCache
-from orchestrator.stores.rows import Key, Row
+from orchestrator.stores.cache import Kept, RowCache
+from orchestrator.stores.rows import Key
 from orchestrator.units import (
     AccessKey,
     AttemptQuery,
@@ -81,8 +81,9 @@ class Reads:
 
     def device(self, namespace: str, device_id: str) -> Device | None:
         """As ``Store.device``."""
-        row = self._cached((namespace, device_id), _DEVICE, (namespace, device_id))
-        return None if row is None else rows.to_device(row)
+        key = (namespace, device_id)
+        kept = self._cached(key, _DEVICE, key)
+        return None if kept is None else rows.to_device(kept.row)
 
     def devices(
         self,
@@ -103,8 +104,12 @@ class Reads:
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """As ``Store.attempt``."""
-        row = self._cached(attempt_id, _ATTEMPT, (attempt_id,))
-        return None if row is None else rows.to_attempt(row)
+        kept = self._cached(attempt_id, _ATTEMPT, (attempt_id,))
+        if kept is None:
+            return None
+        if kept.attempt is None:
+            kept.attempt = rows.to_attempt(kept.row)
+        return kept.attempt
 
     def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
@@ -220,15 +225,11 @@ class Reads:
         found = self._rows("SELECT value FROM meta WHERE name = ?", (name,))
         return str(found[0][0]) if found else None
 
-    def _cached(self, key: Key, sql: str, values: Sequence[Any]) -> Row | None:
-        row = self._cache.get(key)
-        if row is None:
-            found = self._rows(sql, values)
-            if not found:
-                return None
-            row = found[0]
-            self._cache.put(key, row)
-        return row
+    def _cached(self, key: Key, sql: str, values: Sequence[Any]) -> Kept | None:
+        kept = self._cache.get(key)
+        if kept is None and (found := self._rows(sql, values)):
+            kept = self._cache.put(key, found[0])
+        return kept
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         # fetchall, also for one row: a statement that is not read to its end keeps its snapshot,
