@@ -16,6 +16,9 @@ FACTS_KEPT: Final = 10_000
 # A listener that is this far behind is not reading: it gets a reset and starts afresh.
 LISTENER_BEHIND: Final = 10_000
 
+_Filter = tuple[str | None, str | None]
+"""Namespace and account; None: any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reset:
@@ -82,8 +85,9 @@ class FactHub:
     def __init__(self) -> None:
         self._number = 0
         self._kept: deque[Numbered] = deque(maxlen=FACTS_KEPT)
-        # In the order in which they came: the same run tells them in the same order again.
-        self._listeners: dict[Listener, None] = {}
+        # By what they listen for, since a fact concerns few of thousands; and in the order in
+        # which they came, so that the same run tells them in the same order again.
+        self._listeners: dict[_Filter, dict[Listener, None]] = {}
 
     @property
     def number(self) -> int:
@@ -95,8 +99,11 @@ class FactHub:
         self._number += 1
         numbered = Numbered(self._number, fact)
         self._kept.append(numbered)
-        for listener in self._listeners:
-            listener.offer(numbered)
+        namespace, account = fact.namespace, fact.account
+        concerned = ((namespace, account), (namespace, None), (None, account), (None, None))
+        for wanted in concerned if account is not None else concerned[1::2]:
+            for listener in self._listeners.get(wanted, ()):
+                listener.offer(numbered)
 
     @contextmanager
     def listen(
@@ -119,13 +126,18 @@ class FactHub:
                 for numbered in self._kept:
                     if numbered.number > after:
                         listener.offer(numbered)
-        self._listeners[listener] = None
+        wanted = (namespace, account)
+        self._listeners.setdefault(wanted, {})[listener] = None
         try:
             yield listener
         finally:
-            del self._listeners[listener]
+            alike = self._listeners[wanted]
+            del alike[listener]
+            if not alike:
+                del self._listeners[wanted]
 
     def close(self) -> None:
         """End every listener's iteration."""
-        for listener in self._listeners:
-            listener.close()
+        for alike in self._listeners.values():
+            for listener in alike:
+                listener.close()
