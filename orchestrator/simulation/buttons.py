@@ -29,8 +29,9 @@ class Button:
         self._key = key
         self._slot = MemorySlot()
         self.last: Said | None = None
-        for _ in range(starts):
-            self.restart()
+        for _ in range(starts - 1):
+            ClickCounter(self._slot).start()
+        self.restart()
 
     def restart(self) -> None:
         """A battery change: the boot id rises, the counter begins again."""

@@ -84,9 +84,25 @@ class _GatedStore:
         self._on_answer = on_answer
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
-        gate, on_answer = self._gate, self._on_answer
-        watched = name in {"unit", "answer"}
+        call = self._watched(name) if name in {"unit", "answer"} else self._gated(name)
+        # Found once; the next call does not come here.
+        self.__dict__[name] = call
+        return call
+
+    def _gated(self, name: str) -> Any:
+        """A read: nothing is waited for, so nobody is killed between question and answer."""
+        method, gate = getattr(self._store, name), self._gate
+
+        async def ask_nobody() -> None:
+            await gate.check()
+
+        def call(*args: Any, **options: Any) -> Any:
+            return method(*args, **options) if gate.alive else ask_nobody()
+
+        return call
+
+    def _watched(self, name: str) -> Any:
+        method, gate, on_answer = getattr(self._store, name), self._gate, self._on_answer
 
         async def call(*args: Any, **options: Any) -> Any:
             if not gate.alive:
@@ -94,10 +110,7 @@ class _GatedStore:
             answer = await method(*args, **options)
             if not gate.alive:
                 await gate.check()
-            if watched:
-                await on_answer(name, args[0], answer)
+            await on_answer(name, args[0], answer)
             return answer
 
-        # Found once; the next call does not come here.
-        self.__dict__[name] = call
         return call

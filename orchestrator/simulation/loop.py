@@ -166,8 +166,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 other = int(draw() * (last + 1))
                 calls[last], calls[other] = calls[other], calls[last]
             for call in calls:
-                if not call._cancelled:  # noqa: SLF001 - its own, a hundred times a claim
-                    call._run()  # noqa: SLF001
+                if not call._cancelled:
+                    call._run()
 
     def _pass_time(self) -> None:
         """Go to the time of the earliest timer; what is due then is ready."""

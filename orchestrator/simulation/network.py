@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -18,6 +18,7 @@ from orchestrator.simulation.witness import WitnessedClaims
 from orchestrator.units import AttemptQuery
 
 T = TypeVar("T")
+_Request = Callable[[WitnessedClaims], Coroutine[Any, Any, T]]
 
 # What a client of the real service waits for an answer.
 _ANSWER_S = 5.0
@@ -53,7 +54,8 @@ class FarClaims:
         self._gate = gate
         self.line = line
         self.dice = seed
-        self._under_way: set[asyncio.Future[Any]] = set()
+        self.loop = asyncio.get_running_loop()
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     async def initiate(self, device_id: str, *, invocation: str) -> Initiated:
         """As ``ClaimApi.initiate``."""
@@ -119,12 +121,13 @@ class FarClaims:
         """As ``ClaimService.claim_by_code``."""
         return await self._call(lambda api: api.claim_by_code(code, invocation=invocation))
 
-    async def _call(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> T:
+    async def _call(self, what: _Request[T]) -> T:
         """One request and its reply, or ServiceAwayError when either got lost."""
-        await self._gate.check()
+        if not self._gate.alive:
+            await self._gate.check()
         return await _Exchange(self, what).reply
 
-    async def late(self, what: Callable[[WitnessedClaims], Awaitable[T]]) -> None:
+    async def late(self, what: _Request[T]) -> None:
         """The same request once more, at once or after a while."""
         if self.dice.random() < 0.5:
             await asyncio.sleep(self.dice.uniform(0.0, _LATE_COPY_S))
@@ -132,9 +135,9 @@ class FarClaims:
         if api is not None:
             await what(api)
 
-    def start(self, work: Awaitable[T]) -> asyncio.Future[T]:
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """The service works on, whether or not the station still waits."""
-        task = asyncio.ensure_future(work)
+        task = self.loop.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._forget)
         return task
@@ -156,7 +159,7 @@ class FarClaims:
         """Whether the station's process lives."""
         return self._gate.alive
 
-    def _forget(self, task: asyncio.Future[Any]) -> None:
+    def _forget(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits has it too; nobody else is to be told
@@ -174,10 +177,10 @@ class _Exchange(Generic[T]):
 
     __slots__ = ("_far", "_loop", "_patience", "_what", "reply")
 
-    def __init__(self, far: FarClaims, what: Callable[[WitnessedClaims], Awaitable[T]]) -> None:
+    def __init__(self, far: FarClaims, what: _Request[T]) -> None:
         self._far = far
         self._what = what
-        loop = self._loop = asyncio.get_running_loop()
+        loop = self._loop = far.loop
         self.reply: asyncio.Future[T] = loop.create_future()
         self._patience = loop.call_later(far.delay_s(), self._arrive)
 
@@ -194,7 +197,7 @@ class _Exchange(Generic[T]):
         if far.happens(line.twice):
             far.start(far.late(self._what))
 
-    def _answered(self, work: asyncio.Future[T]) -> None:
+    def _answered(self, work: asyncio.Task[T]) -> None:
         far = self._far
         self._patience.cancel()
         if self.reply.done():
@@ -206,7 +209,7 @@ class _Exchange(Generic[T]):
         else:
             self._loop.call_later(far.delay_s(), self._deliver, work)
 
-    def _deliver(self, work: asyncio.Future[T]) -> None:
+    def _deliver(self, work: asyncio.Task[T]) -> None:
         if self.reply.done() or not self._far.alive:
             return
         error = work.exception()
