@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Self
 
 import aiomqtt
 
@@ -66,11 +67,19 @@ class Mosquitto:
                 await writer.wait_closed()
                 return
 
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Told to end it takes a tenth of a second; nobody will read what it would write.
+        await self.stop(signal.SIGKILL)
+
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)
-            await asyncio.to_thread(process.wait, 10)
+            await asyncio.to_thread(process.wait)  # with a timeout it would look again and again
 
 
 async def publish(

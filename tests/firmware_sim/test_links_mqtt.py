@@ -90,9 +90,7 @@ async def test_a_press_reaches_a_subscriber_and_its_numbers_go_on(embedded, tmp_
 
 @pytest.mark.mosquitto
 async def test_many_clicks_over_one_connection_all_arrive(tmp_path):
-    mosquitto = Mosquitto(tmp_path / "broker", extra="max_inflight_messages 0")
-    await mosquitto.start()
-    try:
+    async with Mosquitto(tmp_path / "broker", extra="max_inflight_messages 0") as mosquitto:
         button = device()
         async with listening(mosquitto.url) as client, MqttLink(mosquitto.url) as link:
             sent = await link.send_many(button.say("SINGLE")[0] for _ in range(1000))
@@ -105,8 +103,6 @@ async def test_many_clicks_over_one_connection_all_arrive(tmp_path):
                     counters.add(decode_json("G030PM0123456789", message.payload).counter)
         assert sent == 1000
         assert counters == set(range(1, 1201))
-    finally:
-        await mosquitto.stop()
 
 
 def certificates(folder):
@@ -155,10 +151,9 @@ async def test_tls_with_a_client_certificate(tmp_path):
             "require_certificate true\n"
         ),
     )
-    await mosquitto.start()
     host = f"127.0.0.1:{mosquitto.port}"
     mutual = f"mqtts://{host}/?ca={made['ca'][0]}&cert={made['client'][0]}&key={made['client'][1]}"
-    try:
+    async with mosquitto:
         async with MqttLink(mutual) as link:
             await link.send(device().say("SINGLE")[0])
         with pytest.raises(LinkError, match=r"cannot be trusted .* with \?ca=FILE"):
@@ -167,8 +162,6 @@ async def test_tls_with_a_client_certificate(tmp_path):
             await MqttLink(f"mqtts://{host}/?ca={made['ca'][0]}").open()
         with pytest.raises(LinkError, match=r"closed the connection|does not answer"):
             await MqttLink(f"mqtt://{host}/", timeout_s=2).open()
-    finally:
-        await mosquitto.stop()
 
 
 @pytest.mark.mosquitto
@@ -182,8 +175,7 @@ async def test_user_and_password(tmp_path):
     mosquitto = Mosquitto(
         tmp_path / "broker", extra=f"password_file {passwords}\nallow_anonymous false"
     )
-    await mosquitto.start()
-    try:
+    async with mosquitto:
         good = mosquitto.url.replace("mqtt://", "mqtt://button:p%40ss%2Fword@")
         async with MqttLink(good) as link:
             await link.send(device().say("SINGLE")[0])
@@ -191,8 +183,6 @@ async def test_user_and_password(tmp_path):
             with pytest.raises(LinkError, match="in the URL") as caught:
                 await MqttLink(mosquitto.url.replace("mqtt://", f"mqtt://{wrong}")).open()
             assert "secret" not in str(caught.value)
-    finally:
-        await mosquitto.stop()
 
 
 async def test_nobody_listens_there():

@@ -30,10 +30,8 @@ def make_broker(tmp_path):
 
 @pytest.fixture
 async def broker(make_broker):
-    broker = make_broker()
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with make_broker() as broker:
+        yield broker
 
 
 @pytest.fixture

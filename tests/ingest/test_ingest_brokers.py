@@ -17,10 +17,8 @@ U32_MAX = 2**32 - 1
 @pytest.fixture(params=["amqtt", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
 async def broker_port(request, tmp_path):
     if request.param == "mosquitto":
-        broker = Mosquitto(tmp_path / "mosquitto")
-        await broker.start()
-        yield broker.port
-        await broker.stop()
+        async with Mosquitto(tmp_path / "mosquitto") as broker:
+            yield broker.port
         return
     embedded = EmbeddedBroker()
     yield await embedded.start()

@@ -31,10 +31,8 @@ PRESSES = 8
 
 @pytest.fixture
 async def broker(tmp_path):
-    broker = Mosquitto(tmp_path / "mosquitto")
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -16,10 +16,8 @@ pytestmark = pytest.mark.mosquitto
 
 @pytest.fixture
 async def broker(tmp_path):
-    broker = Mosquitto(tmp_path / "mosquitto")
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
 
 
 @pytest.fixture

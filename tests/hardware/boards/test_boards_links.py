@@ -132,22 +132,20 @@ async def test_a_real_broker_takes_what_the_board_sends(laid_out, live, tmp_path
     (life,) = live(
         laid_out("pico_w"), {"contact": press(3000), "ends_at_ms": 40_000}
     )  # long enough for a ping
-    broker = Mosquitto(tmp_path / "mosquitto")
-    await broker.start()
-    try:
-        async with aiomqtt.Client("127.0.0.1", broker.port) as listener:
-            await listener.subscribe("clickclaim/v1/+/devices/+/events", qos=1)
-            reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
-            answers = []
-            for packet in life.packets:
-                writer.write(bytes.fromhex(packet))
-                length = 2 if packet == "c000" else 4
-                answers.append((await asyncio.wait_for(reader.readexactly(length), 5)).hex())
-            message = await asyncio.wait_for(anext(aiter(listener.messages)), 5)
-            writer.close()
-            await writer.wait_closed()
-    finally:
-        await broker.stop()
+    async with (
+        Mosquitto(tmp_path / "mosquitto") as broker,
+        aiomqtt.Client("127.0.0.1", broker.port) as listener,
+        asyncio.timeout(30),
+    ):
+        await listener.subscribe("clickclaim/v1/+/devices/+/events", qos=1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+        answers = []
+        for packet in life.packets:
+            writer.write(bytes.fromhex(packet))
+            answers.append((await reader.readexactly(2 if packet == "c000" else 4)).hex())
+        message = await anext(aiter(listener.messages))
+        writer.close()
+        await writer.wait_closed()
     assert [packet[:2] for packet in life.packets] == ["10", "32", "c0"]
     assert answers == ["20020000", "40020001", "d000"]
     assert (message.qos, message.retain) == (1, False)

@@ -18,20 +18,16 @@ def now_ms() -> int:
 
 @pytest.fixture
 async def mosquitto(tmp_path) -> AsyncIterator[Mosquitto]:
-    broker = Mosquitto(tmp_path / "mosquitto")
-    await broker.start()
-    yield broker
-    await broker.stop()
+    async with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
 
 
 @pytest.fixture(params=["amqtt", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
 async def broker_port(request, tmp_path) -> AsyncIterator[int]:
     """What every broker can do is asked of both."""
     if request.param == "mosquitto":
-        broker = Mosquitto(tmp_path / "mosquitto")
-        await broker.start()
-        yield broker.port
-        await broker.stop()
+        async with Mosquitto(tmp_path / "mosquitto") as broker:
+            yield broker.port
         return
     embedded = EmbeddedBroker()
     yield await embedded.start()

@@ -219,18 +219,16 @@ async def test_broker_gone_and_back_nothing_is_lost_and_it_is_said_once(mosquitt
 
 
 async def test_a_broker_without_a_memory_of_us_is_subscribed_to_anew(tmp_path, source_of):
-    broker = Mosquitto(tmp_path / "forgetful", extra="")
-    await broker.start()
-    source = source_of(broker.url, client_id=SESSION)
-    await source.open()
-    await broker.stop(signal.SIGKILL)
-    (broker.folder / "mosquitto.db").unlink(missing_ok=True)
-    await broker.start()
-    with pytest.raises(SourceAwayError):
-        await next_frame(source)
-    await source.close()
-    await source.open()
-    await publish(broker.port, TOPIC, b"click")
-    assert (await next_frame(source)).payload == b"click"
-    await source.close()
-    await broker.stop()
+    async with Mosquitto(tmp_path / "forgetful") as broker:
+        source = source_of(broker.url, client_id=SESSION)
+        await source.open()
+        await broker.stop(signal.SIGKILL)
+        (broker.folder / "mosquitto.db").unlink(missing_ok=True)
+        await broker.start()
+        with pytest.raises(SourceAwayError):
+            await next_frame(source)
+        await source.close()
+        await source.open()
+        await publish(broker.port, TOPIC, b"click")
+        assert (await next_frame(source)).payload == b"click"
+        await source.close()

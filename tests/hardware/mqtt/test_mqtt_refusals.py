@@ -6,7 +6,6 @@ import asyncio
 import logging
 import shutil
 import subprocess
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -17,15 +16,6 @@ from tests.hardware.mqtt.certificates import Authority
 
 TOPIC = "clickclaim/v1/default/devices/B1/events"
 SESSION = "clickclaimtest03"
-
-
-@asynccontextmanager
-async def running(broker: Mosquitto):
-    await broker.start()
-    try:
-        yield broker
-    finally:
-        await broker.stop()
 
 
 async def test_nobody_listens(source_of):
@@ -106,7 +96,7 @@ async def test_a_refused_login_shows_the_user_and_not_the_password(tmp_path, sou
     assert program, "no mosquitto_passwd here: apt-get install mosquitto"
     subprocess.run([program, "-c", "-b", passwords, "ann", "right"], check=True)
     extra = f"allow_anonymous false\npassword_file {passwords}"
-    async with running(Mosquitto(tmp_path / "broker", extra=extra)) as broker:
+    async with Mosquitto(tmp_path / "broker", extra=extra) as broker:
         where = f"127.0.0.1:{broker.port}/?version={version}"
         with pytest.raises(SourceRefusedError, match="the broker refuses user 'ann'") as error:
             await source_of(f"mqtt://ann:wrong@{where}").open()
@@ -121,7 +111,7 @@ async def test_a_marker_that_may_not_come_back_is_told_with_what_to_allow(tmp_pa
     access = tmp_path / "access"
     access.write_text("topic readwrite clickclaim/v1/+/devices/+/events\n")
     extra = f"allow_anonymous true\nacl_file {access}"
-    async with running(Mosquitto(tmp_path / "broker", extra=extra)) as broker:
+    async with Mosquitto(tmp_path / "broker", extra=extra) as broker:
         source = source_of(broker.url, client_id=SESSION, timeout_s=0.3)
         await source.open()
         with pytest.raises(SourceRefusedError, match="does not come back") as error:
@@ -136,7 +126,7 @@ async def test_tls_with_a_client_certificate(tmp_path, source_of):
     cert, key = ours.issue("broker")
     my_cert, my_key = ours.issue("station")
     listener = f"cafile {ours.file}\ncertfile {cert}\nkeyfile {key}"
-    async with running(Mosquitto(tmp_path / "broker", listener=listener)) as broker:
+    async with Mosquitto(tmp_path / "broker", listener=listener) as broker:
         url = f"mqtts://127.0.0.1:{broker.port}/"
         await source_of(f"{url}?ca={ours.file}&cert={my_cert}&key={my_key}").open()
 
@@ -160,7 +150,7 @@ async def test_a_broker_that_wants_a_certificate_and_gets_none(tmp_path, source_
     ours = Authority(tmp_path / "ours", "ours")
     cert, key = ours.issue("broker")
     listener = f"cafile {ours.file}\ncertfile {cert}\nkeyfile {key}\nrequire_certificate true"
-    async with running(Mosquitto(tmp_path / "broker", listener=listener)) as broker:
+    async with Mosquitto(tmp_path / "broker", listener=listener) as broker:
         source = source_of(f"mqtts://127.0.0.1:{broker.port}/?ca={ours.file}", timeout_s=0.5)
         with pytest.raises((SourceRefusedError, SourceAwayError)) as error:
             await source.open()
@@ -179,8 +169,7 @@ async def test_no_tls_spoken_to_a_port_with_it(tmp_path, source_of):
     ours = Authority(tmp_path / "ours", "ours")
     cert, key = ours.issue("broker")
     listener = f"cafile {ours.file}\ncertfile {cert}\nkeyfile {key}"
-    broker = Mosquitto(tmp_path / "broker", listener=listener)
-    async with running(broker):
+    async with Mosquitto(tmp_path / "broker", listener=listener) as broker:
         source = source_of(broker.url, timeout_s=0.3)
         with pytest.raises(SourceAwayError) as error:
             await source.open()
