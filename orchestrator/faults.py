@@ -12,6 +12,8 @@ FAULT_KINDS: Final[tuple[FaultKind, ...]] = ("latency", "error", "drop", "duplic
 LINK_KINDS: Final[tuple[FaultKind, ...]] = ("latency", "drop", "duplicate")
 """What can happen to a click on its way; the rest needs somebody who waits for an answer."""
 ANY: Final = "*"
+LINKS: Final = ("ble:", "memory:", "mqtt:", "mqtts:", "replay:", "serial:", "sim:")
+"""How the specs of sources begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

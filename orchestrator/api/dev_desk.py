@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
+from orchestrator.api.additions import ADDITIONS
 from orchestrator.api.development import MOST_FAULTS
+from orchestrator.api.edge import nearest
 from orchestrator.api.errors import CONFLICT, FORBIDDEN, DoorError
 from orchestrator.api.handlers import NO_CONTENT, Answer, Values, json_answer
+from orchestrator.api.operations import OPERATIONS
 from orchestrator.claims.access import AccessKeys
 from orchestrator.claims.service import ClaimService
 from orchestrator.claims.views import attempt_json
@@ -16,7 +19,7 @@ from orchestrator.domain.errors import InvalidRequestError, UnknownDeviceError
 from orchestrator.domain.events import DeviceEvent
 from orchestrator.domain.ids import Caller, parse_device_id
 from orchestrator.domain.times import utc_text
-from orchestrator.faults import LINK_KINDS, Fault, FaultTable
+from orchestrator.faults import ANY, LINK_KINDS, LINKS, Fault, FaultTable
 from orchestrator.units import AttemptQuery, EventQuery
 
 # What fits a screen or two when a test failed.
@@ -46,6 +49,15 @@ class DevDesk:
     def answers(self, operation: str) -> bool:
         """Whether this operation is one of its own; such are struck by no fault."""
         return operation in self._work
+
+    def _faults_in(self, values: Values) -> list[Fault]:
+        """The faults that are asked for; InvalidRequestError for one that could strike nothing."""
+        rows = (*OPERATIONS, *ADDITIONS)
+        struck = [row.name for row in rows if row.signed and not self.answers(row.name)]
+        return [
+            _fault(given, f"faults[{place}]", struck)
+            for place, given in enumerate(values["faults"])
+        ]
 
     async def answer(self, operation: str, caller: Caller, values: Values) -> Answer:
         """Do it, in profile dev; elsewhere 403."""
@@ -85,13 +97,13 @@ class DevDesk:
         return await self._clock(caller, values)
 
     async def _put_faults(self, caller: Caller, values: Values) -> Answer:
-        faults = _faults(values)
+        faults = self._faults_in(values)
         self._table.clear(caller.namespace)
         self._table.add(caller.namespace, faults, seed=values["seed"] or 0)
         return await self._get_faults(caller, values)
 
     async def _add_faults(self, caller: Caller, values: Values) -> Answer:
-        faults = _faults(values)
+        faults = self._faults_in(values)
         if len(faults) + len(self._table.planned(caller.namespace)) > MOST_FAULTS:
             raise InvalidRequestError(f"A plan holds at most {MOST_FAULTS} faults.")
         self._table.add(caller.namespace, faults, seed=values["seed"] or 0)
@@ -137,14 +149,19 @@ class DevDesk:
         return self._faults
 
 
-def _faults(values: Values) -> list[Fault]:
-    return [_fault(given, f"faults[{place}]") for place, given in enumerate(values["faults"])]
-
-
-def _fault(given: Any, where: str) -> Fault:
+def _fault(given: Any, where: str, operations: Collection[str]) -> Fault:
     """One fault of a plan, or InvalidRequestError that names it."""
     if (given.operation is None) == (given.link is None):
         raise InvalidRequestError(f"{where} needs operation or link, and not both.")
+    if given.operation not in {None, ANY, *operations}:
+        raise InvalidRequestError(
+            f"{where}: no fault strikes an operation {given.operation};"
+            f" {nearest(given.operation, [*operations, ANY])}"
+        )
+    if given.link is not None and not _begins_a_link(given.link):
+        raise InvalidRequestError(
+            f"{where}: no source's spec begins with {given.link}; {nearest(given.link, LINKS)}"
+        )
     if given.link is not None and given.kind not in LINK_KINDS:
         raise InvalidRequestError(
             f"{where}: a link knows {', '.join(LINK_KINDS)}; {given.kind} strikes an operation."
@@ -166,6 +183,10 @@ def _fault(given: Any, where: str) -> Fault:
         probability=1.0 if given.probability is None else given.probability,
         count=given.count,
     )
+
+
+def _begins_a_link(link: str) -> bool:
+    return link == ANY or any(one.startswith(link) or link.startswith(one) for one in LINKS)
 
 
 def _fault_json(fault: Fault, struck: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from orchestrator.api.errors import (
@@ -108,7 +109,7 @@ _PLAN: Final = (
     ),
 )
 
-DEVELOPMENT: Final[tuple[Operation, ...]] = (
+_ROWS: Final[tuple[Operation, ...]] = (
     Operation(
         name="CreateKey",
         method="POST",
@@ -236,3 +237,6 @@ DEVELOPMENT: Final[tuple[Operation, ...]] = (
         errors=(INVALID_REQUEST, FORBIDDEN, NOT_FOUND, INTERNAL_FAILURE),
     ),
 )
+
+# A test whose fault has a misspelt member would go well for the wrong reason.
+DEVELOPMENT: Final = tuple(replace(row, strict=True) for row in _ROWS)

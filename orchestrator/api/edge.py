@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl
@@ -34,6 +35,8 @@ _MOMENT: Final = re.compile(
     re.ASCII,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# As msgspec words it.
+_UNKNOWN: Final = re.compile("unknown field `([^`]*)`")
 # More parameters than any operation has, few enough to cost nothing; untag takes 50 keys.
 _MOST_PARAMETERS: Final = 100
 
@@ -54,7 +57,7 @@ class RequestDecoder:
             if not isinstance(member.kind, ListOf)
         }
         body = operation.taken_from("body")
-        self._body = _BodyDecoder(operation.name, body) if body else None
+        self._body = _BodyDecoder(operation, body) if body else None
 
     def decode(
         self,
@@ -92,37 +95,61 @@ class RequestDecoder:
 
 
 class _BodyDecoder:
-    def __init__(self, name: str, members: tuple[Member, ...]) -> None:
-        self._name = name
+    def __init__(self, operation: Operation, members: tuple[Member, ...]) -> None:
+        self._name = operation.name
         self._names = tuple(member.name for member in members)
-        self._decoder = msgspec.json.Decoder(_struct_of(f"{name}Body", members))
+        self._known = _names_in(members)
+        kind = _struct_of(f"{operation.name}Body", members, strict=operation.strict)
+        self._decoder = msgspec.json.Decoder(kind)
 
     def decode(self, body: bytes, values: dict[str, Any]) -> None:
         try:
             # No body at all means the same as an empty object.
             given = self._decoder.decode(body or b"{}")
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            unknown = _UNKNOWN.search(str(error))
+            meant = f"; {nearest(unknown[1], self._known)}" if unknown else ""
             raise InvalidRequestError(
-                f"The body is not what {self._name} takes: {error}."
+                f"The body is not what {self._name} takes: {error}{meant}."
             ) from None
         for name in self._names:
             values[name] = getattr(given, name)
 
 
-def _struct_of(name: str, members: tuple[Member, ...]) -> type[msgspec.Struct]:
+def nearest(name: str, known: Collection[str]) -> str:
+    """What was probably meant, or all there is."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+
+
+def _names_in(members: tuple[Member, ...]) -> set[str]:
+    """The names of these members and of those inside them."""
+    names = set()
+    for member in members:
+        names.add(member.name)
+        kind = member.kind.item if isinstance(member.kind, ListOf) else member.kind
+        if isinstance(kind, Record):
+            names |= _names_in(kind.members)
+    return names
+
+
+def _struct_of(
+    name: str, members: tuple[Member, ...], *, strict: bool = False
+) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         name,
         [
-            (member.name, _type_of(member.kind))
+            (member.name, _type_of(member.kind, strict=strict))
             if member.required
-            else (member.name, _type_of(member.kind) | None, None)
+            else (member.name, _type_of(member.kind, strict=strict) | None, None)
             for member in members
         ],
         kw_only=True,
+        forbid_unknown_fields=strict,
     )
 
 
-def _type_of(kind: Kind) -> Any:
+def _type_of(kind: Kind, *, strict: bool) -> Any:
     match kind:
         case Text(one_of=()):
             bounds = msgspec.Meta(min_length=kind.min_length, max_length=kind.max_length)
@@ -137,12 +164,12 @@ def _type_of(kind: Kind) -> Any:
             return bool
         case ListOf():
             # mypy cannot see a type that is made while the program runs.
-            items: Any = list[_type_of(kind.item)]  # type: ignore[misc]
+            items: Any = list[_type_of(kind.item, strict=strict)]  # type: ignore[misc]
             return Annotated[items, msgspec.Meta(max_length=kind.max_items)]
         case MapOf():
-            return dict[str, _type_of(kind.value)]  # type: ignore[misc]
+            return dict[str, _type_of(kind.value, strict=strict)]  # type: ignore[misc]
         case Record():
-            return _struct_of(kind.name, kind.members)
+            return _struct_of(kind.name, kind.members, strict=strict)
         case _:
             raise TypeError(f"{kind} does not stand in a body")
 

@@ -100,11 +100,22 @@ def _operation(row: Operation, schemas: JsonObject) -> JsonObject:
         "security": [{"sigv4": []}, {}] if row.signed else [{}],
     }
     if body:
+        schema = _object(body, schemas, asked=True)
+        if row.strict:
+            _close(schema, body, schemas)
         described["requestBody"] = {
             "required": any(member.required for member in body),
-            "content": {"application/json": {"schema": _object(body, schemas, asked=True)}},
+            "content": {"application/json": {"schema": schema}},
         }
     return described
+
+
+def _close(schema: JsonObject, members: tuple[Member, ...], schemas: JsonObject) -> None:
+    """Nothing but these members may stand there, nor in the objects of their lists."""
+    schema["additionalProperties"] = False
+    for member in members:
+        if isinstance(member.kind, ListOf) and isinstance(member.kind.item, Record):
+            schemas[f"{member.kind.item.name}Asked"]["additionalProperties"] = False
 
 
 def _parameter(member: Member, schemas: JsonObject) -> JsonObject:

@@ -63,6 +63,8 @@ class Operation:
     """The member of the answer that holds a page's items."""
     content_type: str = "application/json"
     signed: bool = True
+    strict: bool = False
+    """Whether a member of the body that nobody knows is refused, or ignored as AWS ignores it."""
 
     def taken_from(self, where: str) -> tuple[Member, ...]:
         """The members of the request that stand there."""

@@ -8,7 +8,9 @@ import time
 import httpx
 import pytest
 
-from orchestrator.faults import ANY, Fault, FaultTable
+from hardware.sources import SCHEMES
+from orchestrator.api.openapi import openapi_document
+from orchestrator.faults import ANY, LINKS, Fault, FaultTable
 from tests.development.conftest import DEVICE
 
 
@@ -128,6 +130,12 @@ async def test_the_same_seed_strikes_the_same_requests(tester):
         ({"kind": "error", "operation": "*", "error": "Oops"}, "Oops"),
         ({"kind": "explode", "operation": "*"}, "explode"),
         ({"kind": "drop", "operation": "*", "probability": 2}, "probability"),
+        ({"kind": "drop", "operation": "*", "probabilty": 1}, "did you mean probability?"),
+        ({"kind": "crash", "operation": "FinalizeDeviceClam"}, "did you mean FinalizeDeviceClaim?"),
+        ({"kind": "drop", "operation": "AdvanceClock"}, "no fault strikes an operation Adv"),
+        ({"kind": "drop", "operation": "/healthz"}, "there are *, "),
+        ({"kind": "drop", "link": "simm:"}, "did you mean sim:?"),
+        ({"kind": "drop", "link": "zigbee"}, "there are ble:, "),
     ],
 )
 async def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(tester, fault, says):
@@ -136,6 +144,36 @@ async def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(tester,
     assert answer.status_code == 400
     assert says in answer.json()["message"]
     assert len((await tester.do("GET", "/v1/faults")).json()["faults"]) == 1
+
+
+@pytest.mark.parametrize("link", ["*", "mqtt", "mqtts://broker.example/", "serial:/dev/ttyACM0"])
+async def test_a_link_is_the_beginning_of_a_spec(tester, link):
+    await tester.plan({"kind": "drop", "link": link})
+    assert await tester.struck() == [0]
+
+
+def test_every_source_is_a_link():
+    assert set(LINKS) == {f"{scheme}:" for scheme in (*SCHEMES, "sim")}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/v1/clock/advance", {"ms": 1, "s": 2}, "unknown field `s`"),
+        ("/v1/keys", {"namespce": "a"}, "did you mean namespace?"),
+    ],
+)
+async def test_what_only_tests_send_is_read_to_the_letter(tester, path, body, says):
+    answer = await tester.do("POST", path, body)
+    assert answer.status_code == 400
+    assert says in answer.json()["message"]
+
+
+def test_the_description_says_so_too():
+    described = openapi_document()
+    body = described["paths"]["/v1/clock/advance"]["post"]["requestBody"]["content"]
+    assert body["application/json"]["schema"]["additionalProperties"] is False
+    assert described["components"]["schemas"]["FaultAsked"]["additionalProperties"] is False
 
 
 def test_one_more_fault_in_a_plan_shifts_no_others_dice():
