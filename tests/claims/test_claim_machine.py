@@ -321,11 +321,12 @@ class ClaimMachine(RuleBasedStateMachine):
                 assert len(pending) == (device.claim.state == "CLAIM_INITIATED")
 
 
-def test_whatever_happens_the_invariants_hold():
+@pytest.mark.parametrize("examples", [30, pytest.param(120, marks=pytest.mark.slow)])
+def test_whatever_happens_the_invariants_hold(examples):
     run_state_machine_as_test(
         ClaimMachine,
         settings=settings(
-            max_examples=120,
+            max_examples=examples,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

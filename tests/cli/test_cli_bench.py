@@ -93,6 +93,7 @@ def test_watching_nothing_is_a_wrong_argument(cli):
     assert (ran.code, "--source serial:" in ran.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_service_is_watched_as_json_lines(serve, start, cli):
     served = serve()
     watch = start("watch", "--service", served.http, "--json")
@@ -140,6 +141,7 @@ def test_a_bridge_carries_clicks_to_the_service(serve, start, cli, capture, tmp_
     assert cli("events", "--data", served.data, "--json").json[0]["simulated"] is True
 
 
+@pytest.mark.slow
 def test_a_bridge_keeps_what_it_hears_while_the_service_is_away(serve, start, cli, capture):
     served = serve()
     cli("devices", "add", BUTTON, "--data", served.data)

@@ -122,6 +122,7 @@ def test_killed_and_started_again_with_its_claim_id_it_is_one_claim(serve, start
     assert known.json == again.json
 
 
+@pytest.mark.slow
 def test_the_service_restarts_during_the_wait(serve, start, cli):
     served = serve()
     claim = start("claim", BUTTON, "--service", served.http, "--json")

@@ -14,6 +14,7 @@ from tests.brokers import Mosquitto, free_port
 from tests.cli.conftest import PATIENCE_S
 
 BUTTON = "G030PM0123456789"
+CONNACK_UNAVAILABLE = bytes.fromhex("20020003")
 
 
 def get(url: str):
@@ -27,6 +28,12 @@ def fails(ran, code, *says):
     assert "Traceback" not in ran.err
     for text in says:
         assert text in ran.err
+
+
+@pytest.fixture
+async def broker(tmp_path):
+    async with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
 
 
 def test_the_ready_line_tells_where_and_then_it_answers(serve):
@@ -66,13 +73,16 @@ def test_ctrl_c_ends_it_cleanly_too(serve):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_can_be_stopped_while_it_starts(start, data, how):
-    """A broker that hangs up keeps it from being ready."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        url = f"mqtt://127.0.0.1:{silent.getsockname()[1]}/"
+    """A broker that takes nobody in keeps it from being ready."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen()
+        url = f"mqtt://127.0.0.1:{full.getsockname()[1]}/"
         process = start("serve", "--http", "127.0.0.1:0", "--mqtt", url, "--data", data)
-        silent.accept()[0].close()
+        caller, _ = full.accept()
+        with caller:
+            caller.recv(1024)
+            caller.sendall(CONNACK_UNAVAILABLE)
         ended = process.end(how)
     assert (ended.code, ended.out) == (0, "")
 
@@ -176,10 +186,9 @@ def test_a_folder_that_cannot_be_used_ends_it(start, data):
     fails(start("serve", "--http", "127.0.0.1:0", "--data", data).end(), 4, "not a database")
 
 
+@pytest.mark.slow
 @pytest.mark.mosquitto
-async def test_production_wants_a_key_and_a_signed_click(serve, start, data, tmp_path):
-    broker = Mosquitto(tmp_path / "mosquitto")
-    await broker.start()
+async def test_production_wants_a_key_and_a_signed_click(serve, start, broker, data, tmp_path):
     secret = tmp_path / "button.key"
     secret.write_text("00112233445566778899aabbccddeeff")
     assert start("devices", "add", BUTTON, "--data", data).end().code == 0
@@ -206,7 +215,6 @@ async def test_production_wants_a_key_and_a_signed_click(serve, start, data, tmp
     assert (ended.code, ended.json["account"]) == (0, made["account"])
     assert ended.json["timeline"][1]["authenticated"] is True
     assert served.process.end(signal.SIGTERM).code == 0
-    await broker.stop()
 
 
 def test_what_was_claimed_is_there_after_a_restart(serve, cli):

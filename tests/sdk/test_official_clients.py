@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from orchestrator.api.server import ApiServer
 from orchestrator.units import AttemptQuery
 from tests.api.world import DEVICE, World
@@ -239,6 +241,7 @@ async def test_416_range_not_satisfiable(client):
         assert (kind, status) == ("RangeNotSatisfiableException", 416)
 
 
+@pytest.mark.slow
 async def test_413_429_and_500(client, monkeypatch):
     large = {f"k{number}": "v" * 2000 for number in range(40)}
     _, status, _ = await client.refused("tag_resource", ResourceArn=ARN, Tags=large)
@@ -280,6 +283,7 @@ async def test_403_for_whoever_cannot_prove_who_they_are(client):
     assert "clock" in message
 
 
+@pytest.mark.slow
 async def test_a_request_whose_reply_was_cut_off_is_sent_again_and_done_once(client, endpoint):
     async with CuttingProxy(endpoint) as proxy:
         patient = client.configured(endpoint_url=proxy.url, retries=FOUR_TRIES)

@@ -276,6 +276,7 @@ async def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old_folder: 
     await store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", ["nothing", "an old file"])
 async def test_many_who_open_at_once_find_one_schema(folder: Path, found: str):
     if found == "an old file":

@@ -16,6 +16,7 @@ from orchestrator.testing import VirtualClock, claim_service
 BUTTON = "G030PM0123456789"
 
 
+@pytest.mark.slow
 def test_the_example_in_the_documentation_runs(tmp_path):
     _, _, rest = orchestrator.testing.__doc__.partition("::\n")
     code = textwrap.dedent(rest.partition("\n``service.http``")[0])
