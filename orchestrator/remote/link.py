@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from orchestrator.ports import ServiceAwayError
+from orchestrator.remote.pool import ConnectionPool
 from orchestrator.remote.refusals import refusal_of, strange
 from orchestrator.remote.signing import Credentials, SigV4Signer
 
@@ -54,7 +55,7 @@ class Link:
         self._retry = retry
         self._sleep = sleep
         self._client = httpx.AsyncClient(
-            transport=transport,
+            transport=transport or ConnectionPool(),
             auth=None if credentials is None else SigV4Signer(credentials),
             timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S),
             # A proxy that the environment names is for the internet, not for the station's service.

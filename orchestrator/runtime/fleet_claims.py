@@ -14,7 +14,7 @@ from orchestrator.ports import ClaimApi, Fact, ServiceAwayError
 
 # Claims under way at once, in process and over HTTP. More would only wait for each other.
 AT_ONCE: Final = 256
-AT_ONCE_REMOTE: Final = 24
+AT_ONCE_REMOTE: Final = 64
 # The stream of facts tells of a click at once; this is for a stream that was lost.
 _LOOK_AGAIN_S: Final = 2.0
 _RETRY_S: Final = 0.5
