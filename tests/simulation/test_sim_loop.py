@@ -49,3 +49,55 @@ def test_waiting_for_what_never_comes_is_an_error():
     with pytest.raises(DeadlockError):
         loop.run(wait_for_ever())
     loop.close()
+
+
+def test_a_callback_that_fails_is_told_and_the_others_run():
+    loop = SimulatedLoop(1)
+    told: list[object] = []
+    loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+
+    async def main() -> int:
+        loop.call_soon(lambda: 1 // 0)
+        done = loop.create_future()
+        loop.call_later(1, done.set_result, 7)
+        return await done
+
+    assert loop.run(main()) == 7
+    assert [type(one) for one in told] == [ZeroDivisionError]
+    loop.close()
+
+
+def test_what_is_cancelled_in_time_is_not_called_and_its_time_does_not_come():
+    loop = SimulatedLoop(1)
+    called: list[str] = []
+
+    async def main() -> None:
+        timers = [loop.call_later(60 + n, called.append, "late") for n in range(5_000)]
+        soon = loop.call_soon(called.append, "soon")
+        for one in (soon, *timers):
+            one.cancel()
+        loop.call_later(5, called.append, "kept")
+        await asyncio.sleep(10)
+
+    start_s = loop.time()
+    loop.run(main())
+    assert called == ["kept"]
+    assert loop.time() - start_s < 11
+    loop.close()
+
+
+def test_two_who_wait_for_the_same_moment_come_in_either_order():
+    def first(seed: int) -> str:
+        loop = SimulatedLoop(seed)
+        came: list[str] = []
+
+        async def main() -> None:
+            loop.call_later(0.1 + 0.2, came.append, "sum")
+            loop.call_later(0.3, came.append, "whole")
+            await asyncio.sleep(1)
+
+        loop.run(main())
+        loop.close()
+        return came[0]
+
+    assert {first(seed) for seed in range(20)} == {"sum", "whole"}

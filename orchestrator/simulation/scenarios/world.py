@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from firmware_sim.world.scenario import Arrivals, Scenario
 from orchestrator.claims.registry import DeviceRegistry
+from orchestrator.domain.events import DeviceEvent
 from orchestrator.domain.ids import Caller
-from orchestrator.ports import Store
 from orchestrator.settings import Profile, for_profile
-from orchestrator.simulation.broker import Published, Weather
+from orchestrator.simulation.broker import Weather
 from orchestrator.simulation.checks import (
     check_all_ended,
     check_all_heard,
-    check_committed,
-    check_device,
     check_nothing_lost,
 )
+from orchestrator.simulation.course import GRACE_MS, Course
 from orchestrator.simulation.disk import Disk
-from orchestrator.simulation.error_watch import ErrorWatch
 from orchestrator.simulation.loop import SimulatedLoop
 from orchestrator.simulation.network import Line
 from orchestrator.simulation.nodes import ServiceNode, Watchers
@@ -36,32 +33,27 @@ from orchestrator.simulation.scenarios.results import Measured
 from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
 from orchestrator.simulation.scenarios.upsets import Upsets
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import InvariantError, Press, PressKey, Truth
-from orchestrator.units import AddEvent, Committed, CountRepeat, PutKey, StoredKey
+from orchestrator.simulation.truth import Press, PressKey, Truth
+from orchestrator.units import PutKey, StoredKey
 
 Progress = Callable[[int, int], None]
 """So many units are through, of so many."""
 
-# While nothing is broken, the timer ends an attempt at its deadline; a slow commit may come first.
-_GRACE_MS: Final = 5_000
-_SETTLED_S: Final = 12.0
 # The time to finalize, and the grace: beyond a window after the end, nothing may be open.
 _HEALING_S: Final = 65.0
 # A shift and a half: whoever is still waiting then waits for ever.
 _LONGEST_S: Final = 48 * 3600.0
-_LOOK_EVERY_S: Final = 10.0
 _REGISTERED_AT_ONCE: Final = 500
 
 
-class ScenarioWorld:
+class ScenarioWorld(Course):
     """A scenario to be lived once, with files in ``folder``."""
 
     def __init__(
         self, scenario: Scenario, seed: int, folder: Path, on_progress: Progress | None = None
     ) -> None:
         self._scenario = scenario
-        self._loop = SimulatedLoop(seed)
-        self._scene = Scene(_plan(scenario, seed), self._loop)
+        super().__init__(Scene(_plan(scenario, seed), SimulatedLoop(seed)), _LONGEST_S)
         self._on_progress = on_progress or (lambda _done, _of: None)
         self._made: dict[PressKey, Made] = {}
         self._matched: dict[str, PressKey] = {}
@@ -71,8 +63,6 @@ class ScenarioWorld:
         self._air = AirToBroker(self._scene, self._clock, scenario.gateway, scenario.broker)
         self._service = self._make_service(folder)
         self._scene.services.append(self._service)
-        self._scene.broker.on_accept = self._accepted
-        self._scene.broker.on_acknowledge = self._acknowledged
         self._buttons = self._make_buttons()
         self._stations = {
             one.station: StationHall(self._scene, self._service, one) for one in scenario.arrivals
@@ -81,40 +71,14 @@ class ScenarioWorld:
 
     def run(self) -> Measured:
         """Live it."""
-        scene, loop = self._scene, self._loop
-        watch = ErrorWatch(scene.fail)
-        logger = logging.getLogger()
-        logger.addHandler(watch)
-        loop.set_exception_handler(self._loop_failed)
-        start_s = loop.time()
-        try:
-            loop.run(self._live_and_die())
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the verdict
-            scene.fail(error)
-        finally:
-            logger.removeHandler(watch)
-            virtual_s = loop.time() - start_s
-            self._service.close()
-            loop.close()
-        return self._measured(virtual_s)
+        return self._measured(self._run())
 
     # --- the course of a world -------------------------------------------------------------------
-
-    async def _live_and_die(self) -> None:
-        try:
-            await self._live()
-        finally:
-            self._service.kill()
 
     async def _live(self) -> None:
         await self._service.start()
         await self._register()
-        aside = [
-            self._loop.create_task(work)
-            for work in (*self._upsets.all(self._scenario.faults), self._look_at_deadlines())
-        ]
-        for task in aside:
-            task.add_done_callback(self._aside_ended)
+        aside = self._beside(self._upsets.all(self._scenario.faults))
         slots = [slot for one in self._scenario.arrivals for slot in self._make_slots(one)]
         if not await self._until_done([self._loop.create_task(slot.work()) for slot in slots]):
             return
@@ -122,18 +86,10 @@ class ScenarioWorld:
             task.cancel()
         await asyncio.gather(*aside, return_exceptions=True)
         await self._upsets.heal()
-        if await self._until_done([self._loop.create_task(self._settle())]):
+        jumps_s = sum(abs(one.by_s) for one in self._scenario.faults)
+        settling = self._settle(self._scenario.window_s + _HEALING_S + jumps_s)
+        if await self._until_done([self._loop.create_task(settling)]):
             await self._final_checks()
-
-    async def _until_done(self, tasks: Sequence[asyncio.Task[Any]]) -> bool:
-        """Wait for the tasks; False as soon as an invariant breaks."""
-        done = self._loop.create_task(_all(tasks))
-        async with asyncio.timeout(_LONGEST_S):
-            await asyncio.wait({done, self._scene.failed}, return_when=asyncio.FIRST_COMPLETED)
-        if self._scene.failed.done():
-            return False
-        done.result()
-        return True
 
     async def _register(self) -> None:
         node = self._service
@@ -159,92 +115,25 @@ class ScenarioWorld:
             if keys:
                 await node.store.unit(keys)
 
-    async def _settle(self) -> None:
-        """Until nothing is open and nothing is on its way, or as long as that may take."""
-        healed_s = self._loop.time()
-        jumps_s = sum(abs(one.by_s) for one in self._scenario.faults)
-        longest_s = self._scenario.window_s + _HEALING_S + jumps_s
-        await asyncio.sleep(_SETTLED_S)
-        while self._loop.time() < healed_s + longest_s:
-            store = self._service.store
-            assert store is not None
-            if self._scene.broker.idle and await store.earliest_deadline_ms() is None:
-                return
-            await asyncio.sleep(1.0)
-
     async def _final_checks(self) -> None:
         node = self._service
         store, truth = node.store, node.truth
         assert store is not None
         await check_nothing_lost(store, truth)
-        await check_all_ended(store, node.clock.now_ms(), _GRACE_MS)
+        await check_all_ended(store, node.clock.now_ms(), GRACE_MS)
         if not any(one.forget for one in self._scenario.faults):
             check_all_heard(truth)
         for ended in self._ended:
-            if ended.told.attempt is None:
-                continue
-            outcome, attempt_id = ended.told.attempt.outcome, ended.told.attempt.attempt_id
-            found = await store.attempt(attempt_id)
-            if found is None or found.outcome != outcome:
-                raise InvariantError(
-                    6, f"{ended.told.claim_id} was told {outcome}, on record is {found}"
-                )
+            await self._check_told(ended.told)
 
-    async def _look_at_deadlines(self) -> None:
-        """While the service is well, no attempt stays open beyond its deadline."""
-        node = self._service
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            well_ms = self._loop.now_ms() - node.well_since_ms
-            if node.up and node.store is not None and well_ms > _SETTLED_S * 1000:
-                await check_all_ended(node.store, node.clock.now_ms(), _GRACE_MS)
+    # --- what happens is noted -------------------------------------------------------------------
 
-    # --- what happens is noted and checked -------------------------------------------------------
+    def _recorded(self, event: DeviceEvent) -> None:
+        if event.disposition == "MATCHED" and event.press_id is not None:
+            self._matched[event.event_id] = ((event.namespace, event.device_id), event.press_id)
 
-    async def _answered(
-        self, node: ServiceNode, store: Store, method: str, asked: Any, answer: Any
-    ) -> None:
-        trace = self._scene.trace
-        if method != "unit":
-            return
-        if not isinstance(answer, Committed):
-            trace.count("lost race")
-            return
-        for op in asked:
-            if isinstance(op, AddEvent):
-                event = op.event
-                trace.count(f"disposition {event.disposition}")
-                trace.note(f"{event.event_id} {event.device_id} {event.disposition}")
-                if event.disposition == "MATCHED" and event.press_id is not None:
-                    place = (event.namespace, event.device_id)
-                    self._matched[event.event_id] = (place, event.press_id)
-            elif isinstance(op, CountRepeat):
-                trace.count("repeat")
-            else:
-                trace.note(type(op).__name__)
-        try:
-            for place in node.truth.acknowledge(asked):
-                await check_device(store, node.truth, place)
-            await check_committed(store, asked)
-        except InvariantError as error:
-            self._scene.fail(error)
-
-    def _accepted(self, message: Published, reached: frozenset[str]) -> None:
-        """The broker took a message in: the moment a press is in the world."""
-        key = self._scene.press_in(message.topic, message.payload)
-        if key is None:
-            return
+    def _pressed(self, key: PressKey) -> None:
         self._scene.presses.setdefault(key, Press(key[0], self._loop.now_ms(), simulated=False))
-        if self._service.name in reached:
-            self._service.truth.due.add(key)
-
-    def _acknowledged(self, message: Published, owner: str) -> None:
-        """The service has acknowledged a message: then the press in it is on record."""
-        key = self._scene.press_in(message.topic, message.payload)
-        if key is None or owner != self._service.name:
-            return
-        if key not in self._service.truth.recorded:
-            self._scene.fail(InvariantError(3, f"press {key} was acknowledged and not recorded"))
 
     def _claim_ended(self, ended: Ended) -> None:
         told = ended.told
@@ -252,14 +141,6 @@ class ScenarioWorld:
         self._scene.trace.note(f"told {told.claim_id} {outcome}")
         self._ended.append(ended)
         self._on_progress(len(self._ended), sum(one.units for one in self._scenario.arrivals))
-
-    def _aside_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._scene.fail(error)
-
-    def _loop_failed(self, _loop: object, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        self._scene.fail(RuntimeError(f"a task failed: {context.get('message')} {error!r}"))
 
     # --- who is there ----------------------------------------------------------------------------
 
@@ -362,10 +243,6 @@ class ScenarioWorld:
             violation=scene.violation,
             last=tuple(scene.trace.tail) if scene.violation else (),
         )
-
-
-async def _all(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    await asyncio.gather(*tasks)
 
 
 def _plan(scenario: Scenario, seed: int) -> Plan:
