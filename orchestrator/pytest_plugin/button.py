@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from firmware_sim.core.counter import ClickCounter
 from firmware_sim.core.device import ButtonDevice, MqttEncoder
+from firmware_sim.core.wire import WireError
+from firmware_sim.core.wire.click import check_click_type, check_device_id
 from firmware_sim.world.slots import MemorySlot
 from hardware.click import RawFrame
 from orchestrator.ports import FrameReceipt
 from orchestrator.remote.frames import frame_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
 
 SOURCE: Final = "sim:"
@@ -26,7 +30,7 @@ class SimulatedButton:
     def __init__(
         self, device_id: str, http: httpx.Client, *, namespace: str, key: bytes = b""
     ) -> None:
-        self.device_id = device_id
+        self.device_id = _checked(check_device_id, device_id)
         self._http = http
         self._device = ButtonDevice(
             device_id, ClickCounter(MemorySlot()), (MqttEncoder(namespace),), key=key
@@ -46,6 +50,7 @@ class SimulatedButton:
 
     def click_sync(self, click_type: str = "SINGLE") -> FrameReceipt:
         """As ``click``, in a plain test."""
+        _checked(check_click_type, click_type)
         now_ms = time.time_ns() // 1_000_000
         self._last = [
             RawFrame(
@@ -72,3 +77,10 @@ class SimulatedButton:
             device_id=receipt["deviceId"],
             reason=receipt["reason"],
         )
+
+
+def _checked(check: Callable[[object], str], value: str) -> str:
+    try:
+        return check(value)
+    except WireError as error:
+        raise ValueError(str(error)) from None

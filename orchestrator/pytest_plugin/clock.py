@@ -15,6 +15,9 @@ class NamespaceClock:
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
 
+    def __repr__(self) -> str:
+        return "<virtual clock of this test's namespace>"
+
     @property
     def now_ms(self) -> int:
         """UTC milliseconds, as told."""
@@ -27,7 +30,12 @@ class NamespaceClock:
 
     def advance_sync(self, by_ms: int) -> int:
         """As ``advance``, in a plain test."""
+        if type(by_ms) is not int:
+            raise TypeError(f"time passes by whole milliseconds, and {by_ms!r} is none")
         if by_ms < 0:
             raise ValueError(f"time does not go back, and {by_ms} ms would")
-        answer = self._http.post("/v1/clock/advance", json={"ms": by_ms}).raise_for_status()
+        answer = self._http.post("/v1/clock/advance", json={"ms": by_ms})
+        if answer.is_client_error:
+            raise ValueError(f"{by_ms} ms cannot pass: {answer.json()['message']}")
+        answer.raise_for_status()
         return int(answer.json()["nowMs"])

@@ -19,6 +19,9 @@ class ClaimFaults:
         self._http = http
         self._seed = 0
 
+    def __repr__(self) -> str:
+        return "<faults of this test's namespace>"
+
     def latency(self, operation: str | None = None, *, ms: int, **how: Any) -> None:
         """Answers, or frames of a link, come so much later, in real time."""
         self._add("latency", operation, latencyMs=ms, **how)

@@ -110,6 +110,7 @@ class ClaimServiceUnderTest:
 
     def claimed_sync(self, device_id: str, click_type: str = "SINGLE") -> SimulatedButton:
         """As ``claimed``, in a plain test."""
+        __tracebackhide__ = True
         button = self.button(device_id)
         self.http.put(f"/devices/{device_id}/initiate-claim").raise_for_status()
         button.click_sync(click_type)
@@ -136,6 +137,7 @@ class ClaimServiceUnderTest:
 
     def assert_claimed(self, device_id: str) -> None:
         """This test's account owns the device; else an error with the whole story."""
+        __tracebackhide__ = True  # the line of the test is what failed
         why = self._why(device_id)
         if (why.get("state"), why.get("owner")) != ("CLAIMED", self.account):
             raise StoryError(
@@ -144,6 +146,7 @@ class ClaimServiceUnderTest:
 
     def assert_outcome(self, device_id: str, outcome: str) -> None:
         """The latest attempt ended so; else an error with the whole story."""
+        __tracebackhide__ = True
         found = self.outcome(device_id)
         if found != outcome:
             raise StoryError(

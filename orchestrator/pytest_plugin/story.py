@@ -13,6 +13,9 @@ _AFTER_THE_END: Final = frozenset({"LATE", "NO_CLAIM", "DELIVERED"})
 class StoryError(AssertionError):
     """A device is not as a test says it should be; the message tells what happened to it."""
 
+    # What a failed test shows in front of the message; a line of a summary is not long.
+    __module__ = "clickclaim"
+
     def __init__(self, claim: str, story: str) -> None:
         super().__init__(f"{claim}\n{story}")
         self.claim_story = story
@@ -75,9 +78,15 @@ def _of_attempts(attempts: list[dict[str, Any]]) -> Iterator[_Moment]:
             yield _Moment(one["endedMs"], epoch, 3, f"{one['outcome']}{reason}")
 
 
+def _heard_again(times: int) -> str:
+    if not times:
+        return ""
+    return ", heard once more" if times == 1 else f", heard {times} times more"
+
+
 def _of_clicks(clicks: list[dict[str, Any]]) -> Iterator[_Moment]:
     for one in clicks:
-        repeats = f", heard {one['repeats']} times more" if one["repeats"] else ""
+        repeats = _heard_again(one["repeats"])
         text = (
             f"{one['clickType']} click heard by {one['source'].partition(' at ')[0]}"
             f" is {one['disposition']}: {one['reason']}{repeats}"

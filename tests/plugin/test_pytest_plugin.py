@@ -175,6 +175,8 @@ def test_assert_claimed_tells_the_story_once(project):
         [f"E*{BUTTON} is not claimed by account *", f"E*{BUTTON} is CLAIM_INITIATED by account *"]
     )
     result.stdout.no_fnmatch_line("*- clickclaim -*")
+    result.stdout.no_fnmatch_line("*def assert_claimed*")
+    result.stdout.fnmatch_lines([f"E       clickclaim.StoryError: {BUTTON} is not claimed by *"])
 
 
 def test_a_test_that_fails_otherwise_gets_the_story_as_a_section(project):
@@ -238,6 +240,10 @@ def test_faults_are_this_tests_alone_and_a_wrong_one_is_named(project):
             initiate = lambda: claim_service.http.put("/devices/{BUTTON}/initiate-claim")
             assert [initiate().status_code for _ in range(2)] == [503, 200]
             assert claim_faults.struck == [1, 0]
+            with pytest.raises(ValueError, match="did you mean FinalizeDeviceClaim?"):
+                claim_faults.crash("FinalizeDeviceClam")
+            with pytest.raises(ValueError, match="did you mean probability?"):
+                claim_faults.drop("ListDevices", probabilty=0.5)
             with pytest.raises(ValueError, match="link knows latency, drop, duplicate"):
                 claim_faults.error(None, 500, link="sim:")
             claim_faults.crash("*")
@@ -247,6 +253,30 @@ def test_faults_are_this_tests_alone_and_a_wrong_one_is_named(project):
         def test_healthy(claim_service, claim_faults):
             assert claim_faults.struck == []
             claim_service.claimed_sync("{BUTTON}")
+        """
+    )
+    run(project).assert_outcomes(passed=2)
+
+
+def test_what_cannot_be_is_refused_where_it_is_said(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        def test_time(virtual_clock):
+            for by_ms in (1.5, float("nan"), "7", True):
+                with pytest.raises(TypeError, match="whole milliseconds"):
+                    virtual_clock.advance_sync(by_ms)
+            with pytest.raises(ValueError, match="does not go back"):
+                virtual_clock.advance_sync(-1)
+            with pytest.raises(ValueError, match="cannot pass: .*34560000000"):
+                virtual_clock.advance_sync(10**15)
+
+        def test_buttons(claim_service, simulated_button):
+            with pytest.raises(ValueError, match="device id has the character ' '"):
+                claim_service.button("a b")
+            with pytest.raises(ValueError, match="must be SINGLE, DOUBLE or LONG"):
+                simulated_button.click_sync("TRIPLE")
         """
     )
     run(project).assert_outcomes(passed=2)

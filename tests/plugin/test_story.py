@@ -73,3 +73,10 @@ def test_a_device_nobody_wanted_has_a_short_story():
 def test_a_told_word_is_the_word(other):
     assert Told("CLAIMED", "a story") == other
     assert {Told("CLAIMED", "a story"): 1}[other] == 1
+
+
+@pytest.mark.parametrize(
+    ("repeats", "says"), [(0, "because"), (1, "heard once more"), (2, "heard 2 times more")]
+)
+def test_a_click_is_told_with_how_often_it_was_heard(repeats, says):
+    assert told(clicks=[click(1, 5, "MATCHED", repeats)])[1].endswith(says)
