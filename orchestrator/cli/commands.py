@@ -25,7 +25,7 @@ _BENCH: Final = "Buttons at the bench"
 COMMANDS: Final[dict[str, Command]] = {
     "demo": Command("demo", "Claim a simulated button, start to finish, in a few seconds.", _TRY),
     "doctor": Command("doctor", "Say what works on this machine, and how to mend the rest.", _TRY),
-    "sim": Command("sim", "Simulate buttons: fleets on a real broker, plots of contacts.", _TRY),
+    "sim": Command("sim", "Simulate buttons: scenarios, fleets on a real broker, plots.", _TRY),
     "bench": Command("bench", "Measure claims per second on this machine.", _TRY),
     "claim": Command("claim", "Claim a button: open the window, wait for the press.", _CLAIM),
     "press": Command("press", "Press a simulated button, over MQTT.", _CLAIM),
