@@ -181,6 +181,10 @@ def _print(result: Result) -> None:
         say(f"  {line}")
     virtual, real = seconds(round(measured.virtual_s * 1000)), seconds(round(result.real_s * 1000))
     say(f"{virtual} of virtual time in {real}; trace {measured.trace[:_TRACE_SHOWN]}")
+    if measured.store == "model":
+        say("store: a model in memory, as no fault of this scenario concerns the disk")
+    else:
+        say(f"store: {measured.store}, on real files")
     say(f"again: {result.again}")
     bad = sum(1 for one in result.checks if not one.good)
     say("as expected" if not bad else f"NOT as expected: {bad} of {len(result.checks)} failed")

@@ -18,6 +18,7 @@ def document(result: Result) -> dict[str, Any]:
         "good": result.good,
         "seed": measured.seed,
         "trace": measured.trace,
+        "store": measured.store,
         "again": result.again,
         "checks": [
             {"name": one.name, "expected": one.expected, "found": one.found, "good": one.good}

@@ -32,6 +32,8 @@ class Measured:
     seed: int
     trace: str
     """SHA-256 of everything that was committed and told, with times: equal for equal seeds."""
+    store: str
+    """What kept the rows: SQLite on real files, or a model in memory where no disk fails."""
     outcomes: Mapping[str, int]
     """How claims ended, as their stations were told."""
     dispositions: Mapping[str, int]
