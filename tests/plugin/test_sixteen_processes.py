@@ -94,6 +94,6 @@ def test_forty_tests_in_sixteen_processes_share_one_service(pytester, monkeypatc
         by_process.setdefault(one["process"], []).append(one["ready_ms"])
     later_ms = [ms for times in by_process.values() for ms in times[1:]]
     print(
-        f"after its process's first, claim_service was ready in {statistics.median(later_ms):.1f} ms"
-        f" (median), {max(later_ms):.1f} ms (worst), {PROCESSES} processes at work"
+        f"after its process's first, claim_service was ready in {max(later_ms):.1f} ms at worst,"
+        f" {statistics.median(later_ms):.1f} ms as a rule, with {PROCESSES} processes at work"
     )
