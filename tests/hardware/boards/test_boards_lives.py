@@ -42,6 +42,7 @@ def test_boot_id_and_counter_go_on_after_a_power_cut(board, serial_only, live):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_number_comes_twice_wherever_the_power_goes_in_a_write(serial_only, live):
     whole = {"contact": press(1_000, 3_000), "ends_at_ms": 5_000}
     lives = [whole]
