@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
-from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.attempts import Attempt, Mark
 from orchestrator.domain.devices import CLAIM_INITIATED, CLAIMED, Device
 from orchestrator.domain.events import LISTED, DeviceEvent
 from orchestrator.ports import Store
-from orchestrator.simulation.truth import InvariantError, Place, Truth, hold
+from orchestrator.simulation.truth import InvariantError, Place, Truth, broken, hold
 from orchestrator.units import AddEvent, AttemptQuery, EventQuery, Op
 
 _ALL: Final = 1_000_000
@@ -23,21 +24,31 @@ async def check_device(store: Store, truth: Truth, place: Place) -> None:
     device = await store.device(namespace, device_id)
     if device is None:
         return
-    attempts = await store.attempts(
-        AttemptQuery(namespace=namespace, device_id=device_id, limit=_ALL)
-    )
-    counting = EventQuery(namespace=namespace, device_id=device_id, dispositions=LISTED, limit=_ALL)
+    attempts_of_it, counting = _queries(place)
+    attempts = await store.attempts(attempts_of_it)
     events = {event.event_id: event for event in await store.events(counting)}
     _record_equals_state(device, attempts)
     counted: set[str] = set()
     for attempt in attempts:
         _check_attempt(attempt, events, truth, counted)
     matched = {one.event_id for one in events.values() if one.disposition == "MATCHED"}
-    hold(2, matched == counted, "{}: matched clicks {} count as {}", device_id, matched, counted)
+    if matched != counted:
+        broken(2, "{}: matched clicks {} count as {}", device_id, matched, counted)
     presses = [one.press_id for one in events.values() if one.press_id]
-    hold(2, len(presses) == len(set(presses)), "{}: a press counted twice: {}", device_id, presses)
+    if len(presses) != len(set(presses)):
+        broken(2, "{}: a press counted twice: {}", device_id, presses)
     _check_delivered(attempts, events, truth)
     await _check_claim_code(store, device, attempts)
+
+
+@lru_cache(50_000)
+def _queries(place: Place) -> tuple[AttemptQuery, EventQuery]:
+    """What is asked of one device, after each commit that touches it."""
+    namespace, device_id = place
+    return (
+        AttemptQuery(namespace=namespace, device_id=device_id, limit=_ALL),
+        EventQuery(namespace=namespace, device_id=device_id, dispositions=LISTED, limit=_ALL),
+    )
 
 
 async def check_committed(store: Store, ops: Sequence[Op]) -> None:
@@ -93,41 +104,38 @@ def _record_equals_state(device: Device, attempts: list[Attempt]) -> None:
     open_ones = [one for one in attempts if one.outcome is None]
     held = [one for one in attempts if one.outcome == "CLAIMED" and one.released_ms is None]
     name = device.device_id
-    hold(1, len(held) <= 1, "{} is held by {}", name, [one.account for one in held])
-    hold(6, len(held) == (claim.state == CLAIMED), "{} is {}, held: {}", name, claim.state, held)
-    hold(
-        6,
-        len(open_ones) == (claim.state == CLAIM_INITIATED),
-        "{} is {}, and {} attempts are open",
-        name,
-        claim.state,
-        len(open_ones),
-    )
+    if len(held) > 1:
+        broken(1, "{} is held by {}", name, [one.account for one in held])
+    if len(held) != (claim.state == CLAIMED):
+        broken(6, "{} is {}, held: {}", name, claim.state, held)
+    if len(open_ones) != (claim.state == CLAIM_INITIATED):
+        broken(6, "{} is {}, and {} attempts are open", name, claim.state, len(open_ones))
+    mine = (claim.attempt_id, claim.owner, claim.epoch)
     for attempt in (*open_ones, *held):
-        same = (attempt.attempt_id, attempt.account, attempt.epoch) == (
-            claim.attempt_id,
-            claim.owner,
-            claim.epoch,
-        )
-        hold(6, same, "{}: claim {} and attempt {} differ", name, claim, attempt)
-    epochs = [one.epoch for one in attempts if one.epoch]
-    hold(1, len(epochs) == len(set(epochs)), "{}: two attempts in one epoch: {}", name, epochs)
-    asked = Counter((one.account, one.invocation) for one in attempts if one.epoch)
-    again = [who for who, count in asked.items() if count > 1 and who[1] is not None]
-    hold(3, not again, "{}: one request, sent again, opened two attempts: {}", name, again)
+        if (attempt.attempt_id, attempt.account, attempt.epoch) != mine:
+            broken(6, "{}: claim {} and attempt {} differ", name, claim, attempt)
+    opened = [one for one in attempts if one.epoch]
+    epochs = [one.epoch for one in opened]
+    if len(epochs) != len(set(epochs)):
+        broken(1, "{}: two attempts in one epoch: {}", name, epochs)
+    asked = [(one.account, one.invocation) for one in opened if one.invocation is not None]
+    if len(asked) != len(set(asked)):
+        again = [who for who, count in Counter(asked).items() if count > 1]
+        broken(3, "{}: one request, sent again, opened two attempts: {}", name, again)
 
 
 def _check_delivered(
     attempts: list[Attempt], events: Mapping[str, DeviceEvent], truth: Truth
 ) -> None:
     """An owner's clicks were pressed since their claim began."""
-    opened_ms = {one.epoch: one.opened_ms for one in attempts}
-    for event in events.values():
+    delivered = [event for event in events.values() if event.disposition == "DELIVERED"]
+    opened_ms = {one.epoch: one.opened_ms for one in attempts} if delivered else {}
+    for event in delivered:
         press = truth.presses.get(((event.namespace, event.device_id), event.press_id or ""))
-        if press is not None and event.disposition == "DELIVERED":
+        if press is not None:
             early_ms = opened_ms[event.epoch] - press.latest_ms
-            fair = early_ms <= truth.most_delay_ms
-            hold(2, fair, "{} is delivered to an owner who came {} ms later", event, early_ms)
+            if early_ms > truth.most_delay_ms:
+                broken(2, "{} is delivered to an owner who came {} ms later", event, early_ms)
 
 
 async def _check_claim_code(store: Store, device: Device, attempts: list[Attempt]) -> None:
@@ -145,31 +153,35 @@ async def _check_claim_code(store: Store, device: Device, attempts: list[Attempt
 def _check_attempt(
     attempt: Attempt, events: Mapping[str, DeviceEvent], truth: Truth, counted: set[str]
 ) -> None:
-    name = attempt.attempt_id
+    name, outcome = attempt.attempt_id, attempt.outcome
     clicks = [mark for mark in attempt.timeline if mark.what == "click"]
-    hold(2, len(clicks) <= 1, "{} has {} clicks that counted", name, len(clicks))
+    if len(clicks) > 1:
+        broken(2, "{} has {} clicks that counted", name, len(clicks))
     ends = [mark.what for mark in attempt.timeline if mark.what in _ENDS]
-    hold(4, len(ends) == (attempt.outcome is not None), "{}: {}, {}", name, attempt.outcome, ends)
-    hold(4, (attempt.outcome is None) == (attempt.ended_ms is None), "{}: half ended", name)
+    if len(ends) != (outcome is not None):
+        broken(4, "{}: {}, {}", name, outcome, ends)
+    if (outcome is None) != (attempt.ended_ms is None):
+        broken(4, "{}: half ended", name)
     for mark in clicks:
         event = events.get(mark.detail["eventId"])
         if event is None:
             raise InvariantError(2, f"{name} counts an event that is not on record")
         counted.add(event.event_id)
-        over_ms = attempt.opened_ms + truth.window_ms
-        in_time = attempt.opened_ms <= event.received_ms < over_ms
-        hold(1, in_time, "{} counts a click from outside its window: {}", name, attempt)
-        hold(1, event.epoch == attempt.epoch, "{} counts a click of another epoch", name)
+        if not attempt.opened_ms <= event.received_ms < attempt.opened_ms + truth.window_ms:
+            broken(1, "{} counts a click from outside its window: {}", name, attempt)
+        if event.epoch != attempt.epoch:
+            broken(1, "{} counts a click of another epoch", name)
         _check_press(attempt, event, truth)
-    if attempt.outcome == "CLAIMED" and attempt.via == "click":
-        hold(1, len(clicks) == 1, "{} is CLAIMED without a click", name)
-        ended_ms = attempt.ended_ms or 0
-        hold(
-            1,
-            clicks[0].at_ms <= ended_ms < attempt.deadline_ms,
-            "{}: finalized at the wrong time",
-            name,
-        )
+    if outcome == "CLAIMED" and attempt.via == "click":
+        _check_finalized(attempt, clicks)
+
+
+def _check_finalized(attempt: Attempt, clicks: list[Mark]) -> None:
+    """After its click, and before its deadline."""
+    if not clicks:
+        broken(1, "{} is CLAIMED without a click", attempt.attempt_id)
+    if not clicks[0].at_ms <= (attempt.ended_ms or 0) < attempt.deadline_ms:
+        broken(1, "{}: finalized at the wrong time", attempt.attempt_id)
 
 
 def _check_press(attempt: Attempt, event: DeviceEvent, truth: Truth) -> None:
@@ -180,17 +192,10 @@ def _check_press(attempt: Attempt, event: DeviceEvent, truth: Truth) -> None:
     if press is None:
         raise InvariantError(2, f"{name} counts a press that nobody made: {event}")
     early_ms = attempt.opened_ms - press.latest_ms
-    hold(
-        1,
-        early_ms <= truth.most_delay_ms,
-        "{} counts a press made {} ms before it began",
-        name,
-        early_ms,
-    )
+    if early_ms > truth.most_delay_ms:
+        broken(1, "{} counts a press made {} ms before it began", name, early_ms)
     ahead_ms = press.pressed_ms - event.received_ms
-    hold(
-        2, ahead_ms <= truth.most_delay_ms, "{}: heard {} ms before it was pressed", name, ahead_ms
-    )
-    if truth.production:
-        made_up = event.evidence.simulated or press.simulated
-        hold(5, not made_up, "{}: a simulated click in production", name)
+    if ahead_ms > truth.most_delay_ms:
+        broken(2, "{}: heard {} ms before it was pressed", name, ahead_ms)
+    if truth.production and (event.evidence.simulated or press.simulated):
+        broken(5, "{}: a simulated click in production", name)

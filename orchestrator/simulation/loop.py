@@ -113,7 +113,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        return self.call_at(self._simulated_s + delay, callback, *args, context=context)
+        return self._add_timer(_Call(callback, args, self, context, self._simulated_s + delay))
 
     def call_at(  # type: ignore[override]
         self,
@@ -123,9 +123,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        call = _Call(callback, args, self, context, when)
+        return self._add_timer(_Call(callback, args, self, context, when))
+
+    def _add_timer(self, call: _Call) -> _Call:
         self._asked += 1
-        heapq.heappush(self._timers, (when, self._asked, call))
+        heapq.heappush(self._timers, (call._when, self._asked, call))  # noqa: SLF001
         if len(self._timers) > self._tidy_timers_at:
             self._timers = [one for one in self._timers if not one[2].cancelled()]
             heapq.heapify(self._timers)

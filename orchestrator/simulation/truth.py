@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import Device
@@ -27,7 +28,12 @@ class InvariantError(AssertionError):
 def hold(number: int, condition: bool, sentence: str, *about: object) -> None:
     """InvariantError unless the condition holds. ``about`` goes into the sentence's braces."""
     if not condition:
-        raise InvariantError(number, sentence.format(*about))
+        broken(number, sentence, *about)
+
+
+def broken(number: int, sentence: str, *about: object) -> NoReturn:
+    """InvariantError. Where many hold, the caller asks first: these words cost more than asking."""
+    raise InvariantError(number, sentence.format(*about))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +76,15 @@ class Truth:
         """Remember an acknowledged unit; the devices it touched."""
         touched: set[Place] = set()
         for op in ops:
-            if isinstance(op, AddDevice):
-                touched.add(self._device(op.device, 1))
-            elif isinstance(op, SwapDevice):
-                touched.add(self._device(op.before, op.before.version + 1))
-            elif isinstance(op, AddEvent):
-                self._event(op.event)
-            elif isinstance(op, AddAttempt):
-                touched.add(self._attempt(op.attempt))
-            elif isinstance(op, SwapAttempt):
-                touched.add(self._attempt(op.after))
+            match op:
+                case SwapDevice(before, _):
+                    touched.add(self._device(before, before.version + 1))
+                case SwapAttempt(_, attempt) | AddAttempt(attempt):
+                    touched.add(self._attempt(attempt))
+                case AddEvent(event):
+                    self._event(event)
+                case AddDevice(device):
+                    touched.add(self._device(device, 1))
         return touched
 
     def newer_press_than(self, key: PressKey) -> bool:
@@ -91,7 +96,8 @@ class Truth:
     def _device(self, device: Device, version: int) -> Place:
         place = (device.namespace, device.device_id)
         known = self.versions.setdefault(place, set())
-        hold(6, version not in known, "{}: version {} was stored twice", place, version)
+        if version in known:
+            broken(6, "{}: version {} was stored twice", place, version)
         known.add(version)
         return place
 
@@ -107,14 +113,9 @@ class Truth:
     def _attempt(self, attempt: Attempt) -> Place:
         if attempt.outcome is not None:
             known = self.outcomes.setdefault(attempt.attempt_id, attempt.outcome)
-            hold(
-                4,
-                known == attempt.outcome,
-                "{} was {}, and is to be {}",
-                attempt.attempt_id,
-                known,
-                attempt.outcome,
-            )
+            if known != attempt.outcome:
+                name = attempt.attempt_id
+                broken(4, "{} was {}, and is to be {}", name, known, attempt.outcome)
         return (attempt.namespace, attempt.device_id)
 
 

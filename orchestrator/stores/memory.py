@@ -105,7 +105,8 @@ class MemoryStore:
         """As ``Store.attempts``."""
         attempts = map(self._to_attempt, self._attempts_to_look_at(query))
         found = [attempt for attempt in attempts if _wanted_attempt(attempt, query)]
-        found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
+        if len(found) > 1:
+            found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
         return found[: max(0, query.limit)]
 
     async def due_attempts(self, now_ms: int, limit: int) -> list[Attempt]:
@@ -224,13 +225,15 @@ def _of(namespace: str | None, column: int, table: Mapping[Any, Row]) -> Iterato
 
 
 def _wanted_attempt(attempt: Attempt, query: AttemptQuery) -> bool:
-    for name in ("namespace", "account", "device_id", "outcome", "invocation"):
-        wanted = getattr(query, name)
-        if wanted is not None and getattr(attempt, name) != wanted:
-            return False
-    if query.open_only and attempt.outcome is not None:
-        return False
-    return query.before is None or (attempt.opened_ms, attempt.attempt_id) < query.before
+    return (
+        (query.namespace is None or attempt.namespace == query.namespace)
+        and (query.account is None or attempt.account == query.account)
+        and (query.device_id is None or attempt.device_id == query.device_id)
+        and (query.outcome is None or attempt.outcome == query.outcome)
+        and (query.invocation is None or attempt.invocation == query.invocation)
+        and (not query.open_only or attempt.outcome is None)
+        and (query.before is None or (attempt.opened_ms, attempt.attempt_id) < query.before)
+    )
 
 
 def _wanted_event(event: DeviceEvent, query: EventQuery) -> bool:

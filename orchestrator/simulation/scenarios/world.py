@@ -24,8 +24,8 @@ from orchestrator.simulation.checks import (
 from orchestrator.simulation.course import GRACE_MS, Course
 from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.loop import SimulatedLoop
-from orchestrator.simulation.network import Line
 from orchestrator.simulation.model_disk import ModelDisk
+from orchestrator.simulation.network import Line
 from orchestrator.simulation.nodes import AnyDisk, ServiceNode, Watchers
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, AirToBroker, HeldButton, Made
