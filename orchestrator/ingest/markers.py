@@ -68,8 +68,12 @@ class Markers:
         initiated before the marker. So only an open claim asks for it, and an idle service writes
         nothing; ``always`` when stopping.
         """
+        if isinstance(source, Resuming):
+            await self._keep(source, always=always)
+
+    async def _keep(self, source: Resuming, *, always: bool = False) -> None:
         session = self._kept.get(source.spec)
-        if session is None or not isinstance(source, Resuming):
+        if session is None:
             return
         until_ms = source.heard_until_ms
         if until_ms == session.heard_until_ms:
@@ -79,12 +83,14 @@ class Markers:
 
     async def run(self, sources: list[Source]) -> NoReturn:
         """Keep the markers of these sources whenever one moves, until cancelled."""
+        # A second is too often to find out again what a source can do.
+        resuming = [source for source in sources if isinstance(source, Resuming)]
         while True:
             await self._moved.wait()
             self._moved.clear()
-            for source in sources:
+            for source in resuming:
                 try:
-                    await self.keep(source)
+                    await self._keep(source)
                 except ClickclaimError as error:  # the next marker comes in a second
                     _log.debug("the marker of %s was not kept: %s", source.spec, error)
 
