@@ -55,7 +55,7 @@ class Mosquitto:
         assert program, "no mosquitto here: install Debian's package with apt-get install mosquitto"
         config = self.folder / "mosquitto.conf"
         self._process = subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 assert self._process.poll() is None, (self.folder / "mosquitto.log").read_text()
                 try:

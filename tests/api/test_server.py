@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import socket
-import time
 
 import httpx
 import pytest
@@ -16,7 +15,9 @@ from tests.api.world import DEVICE
 
 
 @pytest.fixture
-async def server(world):
+async def server(world, monkeypatch):
+    # A minute of grace is more than a test may take: who needs any of it fails.
+    monkeypatch.setattr("orchestrator.api.server.GRACE_S", 60)
     server = ApiServer(world.app)
     host, port = await server.start()
     server.url = f"http://{host}:{port}"
@@ -39,10 +40,9 @@ async def test_it_stops_at_once_with_streams_open_and_can_be_stopped_again(world
     ):
         lines = stream.aiter_lines()
         assert await anext(lines) == ": facts as they happen"
-        started_s = time.monotonic()
-        await server.stop()
+        async with asyncio.timeout(30):
+            await server.stop()
         assert [line async for line in lines if line.startswith("event")] == []
-    assert time.monotonic() - started_s < 1.5
     await server.stop()
     with pytest.raises(OSError, match=r"refused|Connect"):
         await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
@@ -56,7 +56,7 @@ async def test_signals_stay_with_whoever_runs_it(world):
         server = ApiServer(world.app)
         await server.start()
         os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await got.wait()
         await server.stop()
         assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
@@ -86,7 +86,7 @@ async def raw(url: str, request: bytes) -> bytes:
     writer.write(request)
     await writer.drain()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await reader.read(65536)
     finally:
         writer.close()
@@ -119,7 +119,7 @@ async def test_two_requests_in_one_go_are_answered_in_order(server):
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(one + last)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answers = await reader.read()
     writer.close()
     await writer.wait_closed()

@@ -24,7 +24,7 @@ class Stream:
     async def block(self) -> dict[str, str]:
         """The fields up to the next empty line; comments under ``:``."""
         fields = {}
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for line in self._lines:
                 if not line:
                     return fields

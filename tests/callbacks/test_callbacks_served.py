@@ -53,7 +53,7 @@ async def test_a_click_of_a_claimed_button_reaches_its_owners_url_at_once(receiv
         api = running.service.api()
         opened = await api.initiate("B1", invocation="one")
         await press(1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await api.attempt(opened.attempt_id)).timeline[-1].what != "click":
                 await asyncio.sleep(0.01)
         await api.finalize("B1", tags=None, if_epoch=opened.epoch, invocation="two")
@@ -67,7 +67,7 @@ async def test_a_click_of_a_claimed_button_reaches_its_owners_url_at_once(receiv
         )
         await running.service.claims.update_state(caller, "B1", enabled=True)
         await press(2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             head, body = await receiver.get()
     assert head.startswith("post /c ")
     assert "x-clickclaim-event-id: " in head

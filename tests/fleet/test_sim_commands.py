@@ -50,26 +50,66 @@ def test_a_trace_without_the_signal_names_those_it_has(trace, tmp_path):
 def test_a_picture_of_another_kind_is_refused(trace):
     ran = run("plot", str(trace), "out.gif")
     assert ran.returncode == 2
-    assert "out.gif is neither .svg nor .png" in ran.stderr
+    assert "out.gif is neither .svg, .png nor .vcd" in ran.stderr
 
 
-def test_png_without_a_converter_says_what_to_install(trace, tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_a_png_without_pillow_says_what_to_install(trace, tmp_path, monkeypatch):
+    (tmp_path / "PIL.py").write_text("raise ImportError('not installed')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ran = run("plot", str(trace), str(tmp_path / "out.png"), "--signal", "button")
     assert ran.returncode == 4
-    assert "apt-get install librsvg2-bin" in ran.stderr
+    assert "pip install 'clickclaim[plot]'" in ran.stderr
     assert not (tmp_path / "out.png").exists()
 
 
-def test_png_is_what_a_converter_makes(trace, tmp_path, monkeypatch):
-    converter = tmp_path / "rsvg-convert"
-    converter.write_text("#!/bin/sh\nprintf '\\211PNG of '\n/bin/cat\n")
-    converter.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    ran = run("plot", str(trace), str(tmp_path / "out.png"), "--signal", "button", "--json")
+def test_a_picture_may_be_png(trace, tmp_path):
+    ran = run("plot", str(trace), str(tmp_path / "out.PNG"), "--signal", "button", "--json")
     assert ran.returncode == 0, ran.stderr
-    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG of <svg")
-    assert json.loads(ran.stdout)["clicks"][0]["clickType"] == "DOUBLE"
+    assert (tmp_path / "out.PNG").read_bytes().startswith(b"\x89PNG")
+    told = json.loads(ran.stdout)
+    assert told["clicks"][0]["clickType"] == "DOUBLE"
+    assert told["longestBounce"] == {"us": 900, "changes": 3}
+
+
+def test_the_trace_and_its_settled_level_become_a_vcd(trace, tmp_path):
+    out = tmp_path / "out.vcd"
+    assert run("plot", str(trace), str(out), "--signal", "button").returncode == 0
+    assert read_trace(out, "contact") == read_trace(trace, "button")
+    assert len(read_trace(out, "settled")) == 4
+
+
+def test_many_clicks_are_counted_and_not_listed(tmp_path):
+    presses = [at + 900_000 * n for n in range(20) for at in (0, 80_000)]
+    path = tmp_path / "many.vcd"
+    path.write_text(write_vcd({"b": [(at, n % 2 ^ 1) for n, at in enumerate(presses)]}))
+    ran = run("plot", str(path), str(tmp_path / "out.svg"))
+    assert "40 changes of the contact, 40 edges, 20 SINGLE\n" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ((), 1, "--signal NAME"),
+        (("--signal", "button", "--from", "2", "--to", "1"), 2, "Nothing lies between --from 2"),
+        (("--signal", "button", "--from", "nan"), 2, "--from"),
+        (("--signal", "button", "--from", "90"), 2, "before --from 90"),
+        (("--signal", "led", "--from", "0", "--to", "0.5"), 0, ""),
+        (("--signal", "button"), 0, "closed at the very beginning; if nobody held it, try with"),
+    ],
+)
+def test_what_somebody_at_a_bench_may_have_mistaken_is_said(trace, tmp_path, arguments, code, says):
+    ran = run("plot", str(trace), str(tmp_path / "out.svg"), *arguments)
+    assert ran.returncode == code
+    assert says in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_signal_that_never_closes_is_drawn_with_a_question(trace, tmp_path):
+    still = tmp_path / "still.csv"
+    still.write_text("Time [s],a\n0,0\n1,0\n")
+    ran = run("plot", str(still), str(tmp_path / "out.svg"))
+    assert ran.returncode == 0
+    assert "the contact never closes" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ async def test_a_refusal_ends_the_frames_with_its_reason(run):
     assert isinstance(it.error, SourceRefusedError)
     assert it.states == ["OPENING", "CLOSED"]
     with pytest.raises(SourceRefusedError, match="join the group"):
-        await it.supervisor.wait_reading(1)
+        await it.supervisor.wait_reading(30)
 
 
 async def test_a_refusal_is_waited_out_by_those_who_ask_for_it(run):
@@ -193,10 +193,10 @@ async def test_a_refusal_is_waited_out_by_those_who_ask_for_it(run):
 
 async def test_a_source_that_ends_ends_the_frames(run):
     it = run(ScriptedSource(["ok"], [1, SourceEndedError(SPEC, "the capture is over")]))
-    await asyncio.wait_for(it.task, 1)
+    await asyncio.wait_for(it.task, 30)
     assert (it.heard, it.error, it.states[-1]) == ([1], None, "CLOSED")
     with pytest.raises(SourceEndedError):
-        await it.supervisor.wait_reading(1)
+        await it.supervisor.wait_reading(30)
 
 
 async def test_wait_reading_waits_for_the_source_to_come_back(run):
@@ -205,7 +205,7 @@ async def test_wait_reading_waits_for_the_source_to_come_back(run):
     await settle()
     assert not waiting.done()
     await it.time.pass_ms(250)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 30)
     await it.supervisor.wait_reading(0)
 
 

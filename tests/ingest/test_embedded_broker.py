@@ -40,7 +40,7 @@ async def test_it_carries_a_message_from_one_client_to_another(broker):
     async with aiomqtt.Client("127.0.0.1", broker.port) as listener:
         await listener.subscribe("a/+", qos=1)
         await publish(broker.port, "a/b", b"hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             message = await anext(listener.messages)
     assert (str(message.topic), message.payload) == ("a/b", b"hello")
 
@@ -54,7 +54,7 @@ async def test_it_listens_on_loopback_only(broker):
 async def test_stopping_ends_connections_and_frees_the_port(broker):
     client = aiomqtt.Client("127.0.0.1", broker.port)
     await client.__aenter__()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await broker.stop()
         with pytest.raises(aiomqtt.MqttError):
             await anext(client.messages)

@@ -351,12 +351,12 @@ async def test_a_press_that_comes_late_in_two_posts_is_not_taken_for_a_long_one(
 async def test_the_end_of_a_recording_waits_for_the_click_it_ends_with(world):
     await world.registry.add("default", [MAC_ID])
     running = asyncio.create_task(world.ingest.run([world.source]))
-    await world.ingest.wait_reading(10)
+    await world.ingest.wait_reading(30)
     await world.told(level(world, closed=True))
     await world.clock.advance(50)
     await world.told(level(world, closed=False))
     world.source.end()
     await world.clock.advance(500)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await running
     assert world.reports[-1].event.click_type == "SINGLE"

@@ -174,7 +174,7 @@ async def test_a_source_that_refuses_us_stops_no_other_and_is_told_when_asked_fo
     locked.refuse(SourceRefusedError(locked.spec, "no permission", "join the group"))
     running = asyncio.create_task(world.ingest.run([world.source, locked]))
     with pytest.raises(SourceRefusedError, match="no permission"):
-        await world.ingest.wait_reading(10)
+        await world.ingest.wait_reading(30)
     assert (await world.told(world.frame()))[0].disposition == "UNKNOWN_DEVICE"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -193,10 +193,10 @@ async def test_a_source_that_is_away_is_told_when_asked_for_in_time(world):
 async def test_it_ends_when_every_source_has_ended_and_all_is_committed(world):
     await world.registry.add("default", ["B1"])
     running = asyncio.create_task(world.ingest.run([world.source]))
-    await world.ingest.wait_reading(10)
+    await world.ingest.wait_reading(30)
     world.hear(*[world.frame(counter=number) for number in range(1, 6)])
     world.source.end()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await running
     assert len(await world.events()) == 5
     assert len(world.source.acknowledged) == 5
@@ -205,7 +205,7 @@ async def test_it_ends_when_every_source_has_ended_and_all_is_committed(world):
 async def test_without_a_source_it_runs_until_cancelled_and_takes_frames_of_stations(world):
     await world.registry.add("default", ["B1"])
     running = asyncio.create_task(world.ingest.run([]))
-    await world.ingest.wait_reading(10)
+    await world.ingest.wait_reading(30)
     (receipt,) = await world.ingest.receive_frames(MINE, [world.frame()])
     assert receipt.disposition == "NO_CLAIM"
     assert not running.done()

@@ -101,7 +101,7 @@ async def test_the_broker_restarts_in_the_middle_of_a_claim(world, broker, caplo
     while source.situation.state != "COOLING":
         await asyncio.sleep(0.01)
     await broker.start()
-    await source.wait_reading(10)
+    await source.wait_reading(30)
     await publish(broker.port, topic(), payload())
     assert (await first(world)).disposition == "MATCHED"
     said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]

@@ -62,7 +62,7 @@ class World:
     async def run(self, *sources: Source) -> None:
         """Hear until ``stop``."""
         self._running = asyncio.create_task(self.ingest.run(list(sources) or [self.source]))
-        await self.ingest.wait_reading(10)
+        await self.ingest.wait_reading(30)
 
     async def stop(self) -> None:
         if self._running is not None:
@@ -88,11 +88,11 @@ class World:
         for frame in frames:
             self.source.hear(frame)
 
-    async def reported(self, count: int, timeout_s: float = 10) -> list[Report]:
+    async def reported(self, count: int, timeout_s: float = 30) -> list[Report]:
         """The first ``count`` reports, once there are so many."""
         return await self.until(lambda: len(self.reports) >= count and self.reports, timeout_s)
 
-    async def until(self, ask: Callable[[], Any], timeout_s: float = 10) -> Any:
+    async def until(self, ask: Callable[[], Any], timeout_s: float = 30) -> Any:
         """Wait for news until ``ask`` answers with something."""
         async with asyncio.timeout(timeout_s):
             while not (answer := ask()):

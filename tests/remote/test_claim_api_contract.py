@@ -137,7 +137,7 @@ async def test_facts_tell_the_accounts_claims_from_now_on(account):
     await world.claim("OTHER", world.access.trusted("SOMEBODY"))
     initiated = await account.api.initiate(DEVICE, invocation="claim-1")
     await account.press(DEVICE)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         told = [await first, await anext(facts)]
         world.app.close()
         world.hub.close()

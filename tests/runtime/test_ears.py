@@ -63,7 +63,7 @@ class Bench:
         self.task = asyncio.create_task(self.ears.run())
 
     async def until(self, true) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not true():
                 await asyncio.sleep(0.001)
 
@@ -71,7 +71,7 @@ class Bench:
 @pytest.fixture
 async def bench(request):
     made = Bench(**getattr(request, "param", {}))
-    await made.ears.wait_reading(5)
+    await made.ears.wait_reading(30)
     yield made
     made.task.cancel()
     await asyncio.gather(made.task, return_exceptions=True)
@@ -142,7 +142,7 @@ async def test_a_source_that_refuses_ends_them_with_its_own_error():
     bench = Bench()
     bench.source.refuse(SourceRefusedError("memory:", "no"))
     with pytest.raises(SourceRefusedError):
-        await bench.ears.wait_reading(5)
+        await bench.ears.wait_reading(30)
     with pytest.raises(ExceptionGroup) as raised:
         await bench.task
     assert raised.group_contains(SourceRefusedError)
@@ -162,4 +162,4 @@ async def test_a_short_recording_is_as_good_as_one_that_still_plays():
     bench.source.hear(replace(frame(1), simulated=True))
     bench.source.end()
     await bench.task
-    await bench.ears.wait_reading(1)
+    await bench.ears.wait_reading(30)

@@ -165,7 +165,7 @@ async def test_an_http_server_that_ends_by_itself_ends_the_service(monkeypatch, 
             raise error
 
     monkeypatch.setattr(uvicorn.Server, "main_loop", main_loop)
-    patience = asyncio.timeout(10)
+    patience = asyncio.timeout(30)
 
     async def serve_for_ever():
         async with patience, served():

@@ -16,7 +16,7 @@ SESSION = "clickclaimtest01"
 
 
 async def next_frame(source):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await source.read()
 
 
@@ -91,7 +91,7 @@ async def test_the_marker_is_no_frame_even_when_everything_is_listened_to(broker
         marker_every_s=0.01,
     )
     await source.open()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while source.heard_until_ms is None:
             await asyncio.sleep(0.01)
     await publish(broker_port, TOPIC, b"click")

@@ -67,7 +67,7 @@ class FakeBluez:
         """Return when a method was called so many times."""
         while self.calls.count(method) < times:
             self.called.clear()
-            await asyncio.wait_for(self.called.wait(), 5)
+            await asyncio.wait_for(self.called.wait(), 30)
 
     def add_adapter(self, name: str = "hci0", *, powered: bool = True) -> None:
         properties = {"Address": "00:00:5E:00:53:01", "Powered": powered, "Roles": ["central"]}

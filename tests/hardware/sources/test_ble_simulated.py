@@ -46,7 +46,7 @@ async def source_of(air, clock):
 
 
 async def heard(source):
-    return await asyncio.wait_for(source.read(), 5)
+    return await asyncio.wait_for(source.read(), 30)
 
 
 async def test_a_press_is_heard_again_and_again(air, source_of):

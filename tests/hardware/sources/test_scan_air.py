@@ -17,7 +17,7 @@ async def test_the_air_is_listened_to_for_a_while(bluez):
     await bluez.count("StartDiscovery")
     bluez.advertise("00:00:5E:00:53:07", name="Headphones", rssi=-30)
     bluez.advertise(BUTTON, name="SBBT-002C", service_data={BTHOME_UUID: b"\x40\x01\x64\x3a\x01"})
-    await asyncio.wait_for(heard.wait(), 5)
+    await asyncio.wait_for(heard.wait(), 30)
     button, other = await survey
     assert (button.address, button.family, button.battery_percent) == (BUTTON, "bthome", 100)
     assert (other.name, other.family, other.rssi_dbm) == ("Headphones", None, -30)

@@ -50,7 +50,7 @@ class Machine:
         while not self._looks.empty():
             self._looks.get_nowait()
         for _ in range(times):
-            await asyncio.wait_for(self._looks.get(), 2)
+            await asyncio.wait_for(self._looks.get(), 30)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_a_replug_wakes_and_the_port_opens_again(link, machine, source_of,
     await machine.was_looked_at(3)
     assert not waking.done()
     link.plug()
-    await asyncio.wait_for(waking, 2)
+    await asyncio.wait_for(waking, 30)
     await source.open()
     link.write(b"again\n")
     assert (await source.read()).payload == b"again"
@@ -153,7 +153,7 @@ async def test_a_replug_between_two_looks_wakes_too(link, source_of, opened):
     with pytest.raises(SourceAwayError):
         await source.read()
     await source.close()
-    await asyncio.wait_for(source.wait_for_wake(), 5)
+    await asyncio.wait_for(source.wait_for_wake(), 30)
     await source.open()
     link.write(b"again\n")
     assert (await source.read()).payload == b"again"
@@ -201,7 +201,7 @@ async def test_a_board_is_found_at_another_path_after_a_replug(
     link.path = tmp_path / "ttyACM1"
     link.plug()
     machine.ports = [port_info(str(link.path), location="1-2")]
-    await asyncio.wait_for(waking, 2)
+    await asyncio.wait_for(waking, 30)
     await source.open()
     link.write(b"same board\n")
     frame = await source.read()
@@ -245,7 +245,7 @@ async def test_a_port_that_appears_after_a_failed_open_wakes_at_once(link, sourc
     with pytest.raises(SourceAwayError):
         await source.open()
     link.plug()
-    await asyncio.wait_for(source.wait_for_wake(), 2)
+    await asyncio.wait_for(source.wait_for_wake(), 30)
 
 
 async def test_a_file_is_no_port(source_of, tmp_path):
@@ -309,7 +309,7 @@ async def test_a_fresh_node_that_udev_has_not_handed_over_yet_is_tried_again(
         os.seteuid(0)
     else:
         no_rights.chmod(0o600)
-    await asyncio.wait_for(opening, 2)
+    await asyncio.wait_for(opening, 30)
 
 
 async def test_without_pyserial_the_remedy_is_the_extra(source_of, monkeypatch, link):

@@ -61,32 +61,32 @@ async def heard_by():
 
 
 async def until(states, wanted):
-    while await asyncio.wait_for(states.get(), 5) != wanted:
+    while await asyncio.wait_for(states.get(), 30) != wanted:
         pass
 
 
 async def test_a_serial_button_is_unplugged_in_the_middle_and_plugged_in_again(link, heard_by):
     supervisor, frames, states = heard_by(f"serial:{link.path}", comports=list, poll_s=0.01)
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     link.write(b"one\n")
-    assert (await asyncio.wait_for(frames.get(), 5)).payload == b"one"
+    assert (await asyncio.wait_for(frames.get(), 30)).payload == b"one"
     link.unplug()
     await until(states, "COOLING")
     with pytest.raises(SourceAwayError, match="unplugged"):
         await supervisor.wait_reading(0.01)
     link.plug()
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     link.write(b"two\n")
-    assert (await asyncio.wait_for(frames.get(), 5)).payload == b"two"
+    assert (await asyncio.wait_for(frames.get(), 30)).payload == b"two"
 
 
 async def test_a_simulated_button_on_a_port_is_heard_and_understood(link, heard_by):
     supervisor, frames, _ = heard_by(f"serial:{link.path}", comports=list)
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     device = ButtonDevice("G030PM0000000001", ClickCounter(MemorySlot()), (SerialEncoder(),))
     button = SimulatedButton(device, link)
     said = await button.click("LONG")
-    [click] = Decoder(NoKeys()).decode(await asyncio.wait_for(frames.get(), 5))
+    [click] = Decoder(NoKeys()).decode(await asyncio.wait_for(frames.get(), 30))
     assert isinstance(click, Click)
     assert (click.address, click.click_type) == (said.device_id, "LONG")
     link.unplug()
@@ -99,21 +99,21 @@ async def test_a_port_that_is_not_there_yet_is_waited_for(link, heard_by):
     supervisor, frames, states = heard_by(f"serial:{link.path}", comports=list, poll_s=0.01)
     await until(states, "COOLING")
     link.plug()
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     link.write(b"hello\n")
-    assert (await asyncio.wait_for(frames.get(), 5)).payload == b"hello"
+    assert (await asyncio.wait_for(frames.get(), 30)).payload == b"hello"
 
 
 async def test_bluetoothd_restarts_during_the_wait(bluez, heard_by):
     supervisor, frames, states = heard_by("ble:")
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     await bluez.stop()
     await until(states, "COOLING")
     await bluez.start()
     bluez.add_adapter()
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     bluez.advertise(BUTTON, service_data={BTHOME_UUID: b"\x40\x3a\x01"})
-    assert (await asyncio.wait_for(frames.get(), 5)).address == BUTTON
+    assert (await asyncio.wait_for(frames.get(), 30)).address == BUTTON
 
 
 async def test_the_adapter_is_plugged_in_late(bluez, heard_by):
@@ -122,5 +122,5 @@ async def test_the_adapter_is_plugged_in_late(bluez, heard_by):
     await until(states, "COOLING")
     assert "there is no Bluetooth adapter" in supervisor.situation.reason
     bluez.add_adapter()
-    await supervisor.wait_reading(5)
+    await supervisor.wait_reading(30)
     assert supervisor.situation.reason == ""
