@@ -172,8 +172,6 @@ def _rows(report: FleetReport) -> list[tuple[str, str]]:
         ("rate", f"{report.rate:.0f} clicks/s"),
         ("reconnects", str(report.reconnects)),
     ]
-    if report.bytes_each is not None:
-        rows.insert(1, ("memory", f"{report.bytes_each} bytes a connection"))
     if report.ack_p50_ms is not None and report.ack_p99_ms is not None:
         rows.append(
             ("click to PUBACK", f"p50 {report.ack_p50_ms:.1f} ms, p99 {report.ack_p99_ms:.1f} ms")
@@ -209,7 +207,6 @@ def _document(report: FleetReport) -> dict[str, Any]:
     return {
         "devices": report.devices,
         "connectSeconds": round(report.connect_s, 3),
-        "bytesPerConnection": report.bytes_each,
         "clicks": report.clicks,
         "acknowledged": report.acknowledged,
         "clicksPerSecond": round(report.rate, 1),

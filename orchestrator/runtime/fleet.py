@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from firmware_sim.links.fleet import KEEP_ALIVE_S, Fleet
-from firmware_sim.links.limits import resident_bytes
 from firmware_sim.world.fleet import FleetPlan
 from orchestrator.clocks import WallClock
 from orchestrator.domain.devices import Device
@@ -32,8 +30,6 @@ _SETTLE_S: Final = 20.0
 # A record that has not grown for so long will not grow: redelivery and retries take less.
 STILL_S: Final = 6.0
 _LOOK_S: Final = 0.25
-# Buttons whose memory can be told from the process's own ups and downs.
-_MEASURABLE: Final = 2_000
 # The service's clock need not be ours. What is older than this run, and still stands, counts too.
 _CLOCKS_APART_MS: Final = 3_600_000
 # Requests of a verdict over HTTP at once.
@@ -68,9 +64,6 @@ class FleetReport:
 
     devices: int
     connect_s: float = 0.0
-    bytes_each: int | None = None
-    """Memory of this process per connection, Python's objects included; None of a small fleet,
-    which fits into what the process has already."""
     clicks: int = 0
     acknowledged: int = 0
     reconnects: int = 0
@@ -104,11 +97,8 @@ async def run_fleet(
 ) -> FleetReport:
     """Do it all. Raises LinkError, StoreError, SourceError, ServiceAwayError, ServiceUrlError."""
     report = FleetReport(devices=wanted.plan.devices)
-    before = _memory()
-    buttons = Fleet(wanted.plan, wanted.mqtt, keep_alive_s=wanted.keep_alive_s)
-    built = _memory() - before
     async with (
-        buttons as fleet,
+        Fleet(wanted.plan, wanted.mqtt, keep_alive_s=wanted.keep_alive_s) as fleet,
         open_ground(
             url=wanted.mqtt,
             data=wanted.data,
@@ -123,7 +113,7 @@ async def run_fleet(
             if report.broker.is_mosquitto:
                 warn(_may_drop(report.broker))
             await ground.register(wanted.plan)
-        await _connect(fleet, report, built, tell)
+        await _connect(fleet, report, tell)
         since_ms = WallClock().now_ms() - _CLOCKS_APART_MS
         claims = await _click(fleet, wanted, ground, report, tell)
         if judged:
@@ -134,18 +124,11 @@ async def run_fleet(
     return report
 
 
-async def _connect(fleet: Fleet, report: FleetReport, built: int, tell: Tell) -> None:
-    """Bring all buttons in. ``built``: bytes that they take while nobody is connected."""
-    before, started_s = _memory(), time.monotonic()
+async def _connect(fleet: Fleet, report: FleetReport, tell: Tell) -> None:
+    """Bring all buttons in."""
+    started_s = time.monotonic()
     await fleet.connect(lambda inside: tell("connecting", inside, report.devices))
     report.connect_s = time.monotonic() - started_s
-    if report.devices >= _MEASURABLE:
-        report.bytes_each = max(0, built + _memory() - before) // report.devices
-
-
-def _memory() -> int:
-    gc.collect()
-    return resident_bytes()
 
 
 async def _click(
