@@ -40,30 +40,48 @@ print("\\n" + json.dumps(sorted(sys.modules)))
     return {name.split(".")[0] for name in json.loads(ran.stdout.splitlines()[-1])}
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        "firmware_sim",
-        "firmware_sim.core",
-        "firmware_sim.links",
-        "firmware_sim.world",
-        "hardware",
-        "hardware.families",
-        "hardware.sources",
-        "hardware.supervisor",
-        "orchestrator",
-        "orchestrator.api",
-        "orchestrator.cli",
-        "orchestrator.claims.service",
-        "orchestrator.flow",
-        "orchestrator.ingest",
-        "orchestrator.remote",
-        "orchestrator.runtime",
-        "orchestrator.stores",
-    ],
-)
-def test_importing_a_package_loads_no_driver(package):
-    assert loaded_by(f"import {package}") & DRIVERS == set()
+PACKAGES = [
+    "firmware_sim",
+    "firmware_sim.core",
+    "firmware_sim.links",
+    "firmware_sim.world",
+    "hardware",
+    "hardware.families",
+    "hardware.sources",
+    "hardware.supervisor",
+    "orchestrator",
+    "orchestrator.api",
+    "orchestrator.cli",
+    "orchestrator.claims.service",
+    "orchestrator.flow",
+    "orchestrator.ingest",
+    "orchestrator.remote",
+    "orchestrator.runtime",
+    "orchestrator.stores",
+]
+
+
+@pytest.fixture(scope="module")
+def loaded_in_turn() -> dict[str, list[str]]:
+    """What each package loads of all that those before it had not loaded yet."""
+    program = f"""
+import importlib, json, sys
+loaded, before = {{}}, set(sys.modules)
+for package in {PACKAGES}:
+    importlib.import_module(package)
+    loaded[package] = sorted(sys.modules.keys() - before)
+    before = set(sys.modules)
+print(json.dumps(loaded))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_a_package_loads_no_driver(package, loaded_in_turn):
+    assert {name.split(".")[0] for name in loaded_in_turn[package]} & DRIVERS == set()
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
