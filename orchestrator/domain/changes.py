@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 
 class Row:
@@ -11,6 +11,10 @@ class Row:
 
 T = TypeVar("T", bound=Row)
 
+_new: Final = object.__new__
+# A frozen dataclass refuses it for fields; handing over all of them takes half as long as copying.
+_set: Final = object.__setattr__
+
 
 def changed(row: T, **changes: Any) -> T:
     """``row`` with some fields changed, as ``dataclasses.replace`` does it.
@@ -18,11 +22,13 @@ def changed(row: T, **changes: Any) -> T:
     A claim changes its rows eleven times, and ``replace`` calls ``__init__`` field by field: a
     fifth of a claim's whole time. Here the fields are copied at one go.
     """
-    if not changes.keys() <= row.__dict__.keys():
-        unknown = ", ".join(sorted(changes.keys() - row.__dict__.keys()))
+    before = row.__dict__
+    fields = {**before, **changes}
+    if len(fields) != len(before):
+        unknown = ", ".join(sorted(changes.keys() - before.keys()))
         raise TypeError(f"{type(row).__name__} has no field {unknown}")
-    new = object.__new__(type(row))
-    new.__dict__.update(row.__dict__, **changes)
+    new = _new(type(row))
+    _set(new, "__dict__", fields)
     return new
 
 
@@ -31,6 +37,6 @@ def made(row_type: type[T], /, **fields: Any) -> T:
 
     For rows that are read back: a claim reads five, and ``__init__`` costs three times as much.
     """
-    new = object.__new__(row_type)
-    new.__dict__.update(fields)
+    new = _new(row_type)
+    _set(new, "__dict__", fields)
     return new
