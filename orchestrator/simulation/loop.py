@@ -24,32 +24,21 @@ class DeadlockError(Exception):
     """Every task waits, and nothing can ever wake one."""
 
 
-class _Call(asyncio.TimerHandle):
-    """A call that is to be made, soon or at a time. Debugging asks nothing of it."""
+class _Call(list[Any]):
+    """What is to be called, soon or at a time: callback, arguments, context.
+
+    A list, since a claim makes eighty of them: asyncio asks of its handles only to be cancelled.
+    """
 
     __slots__ = ()
 
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        loop: SimulatedLoop,
-        context: contextvars.Context | None,
-        when: float,
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._source_traceback = None
-        self._repr = None
-        self._when = when
-
     def cancel(self) -> None:
         """As ``Handle.cancel``. The loop finds out by itself."""
-        self._cancelled = True
-        self._callback = self._args = None  # type: ignore[assignment]
+        self[0] = None
+
+    def cancelled(self) -> bool:
+        """As ``Handle.cancelled``."""
+        return self[0] is None
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -98,9 +87,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """As any loop's."""
-        call = _Call(callback, args, self, context, 0.0)
+        call = _Call((callback, args, context))
         self._soon.append(call)
-        return call
+        return call  # type: ignore[return-value]
 
     # There is one thread.
     call_soon_threadsafe = call_soon  # type: ignore[assignment]
@@ -113,7 +102,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        return self._add_timer(_Call(callback, args, self, context, self._simulated_s + delay))
+        return self.call_at(self._simulated_s + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self,
@@ -123,16 +112,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        return self._add_timer(_Call(callback, args, self, context, when))
-
-    def _add_timer(self, call: _Call) -> _Call:
+        call = _Call((callback, args, context))
         self._asked += 1
-        heapq.heappush(self._timers, (call._when, self._asked, call))  # noqa: SLF001
+        heapq.heappush(self._timers, (when, self._asked, call))
         if len(self._timers) > self._tidy_timers_at:
-            self._timers = [one for one in self._timers if not one[2].cancelled()]
+            self._timers = [one for one in self._timers if one[2][0] is not None]
             heapq.heapify(self._timers)
             self._tidy_timers_at = 2 * len(self._timers) + _TIDY_AFTER
-        return call
+        return call  # type: ignore[return-value]
 
     def create_task(
         self,
@@ -167,12 +154,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             for last in range(len(calls) - 1, 0, -1):
                 other = int(draw() * (last + 1))
                 calls[last], calls[other] = calls[other], calls[last]
-            for call in calls:
-                callback: Any = call._callback  # noqa: SLF001 - our own, eighty times a claim
+            for callback, args, context in calls:
                 if callback is None:
                     continue
                 try:
-                    call._context.run(callback, *call._args)  # noqa: SLF001
+                    if context is None:
+                        callback(*args)
+                    else:
+                        context.run(callback, *args)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:  # noqa: BLE001 - as every loop does
@@ -182,7 +171,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _pass_time(self) -> None:
         """Go to the time of the earliest timer; what is due then is ready."""
         timers, due = self._timers, self._soon
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2][0] is None:
             heapq.heappop(timers)
         if not timers or timers[0][0] - self._simulated_s > _IDLE_LIMIT_S:
             raise DeadlockError("every task waits, and no timer is set")
