@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from firmware_sim.core.clicks import GAP_MS, LONG_MS, ClickDetector
 from firmware_sim.core.debounce import PRESS, SETTLE_MS, Debouncer
@@ -18,11 +19,33 @@ class Analysis:
     clicks: tuple[tuple[int, str], ...]
     end_ms: int
     """When nothing more could come of the trace."""
+    settle_ms: int = SETTLE_MS
 
     @property
     def settled(self) -> Trace:
         """The debounced level, as a trace in microseconds."""
         return [(at_ms * 1000, 1 if edge == PRESS else 0) for at_ms, edge in self.edges]
+
+    def longest_burst(
+        self, trace: Trace, from_ms: float = 0, to_ms: float = inf
+    ) -> tuple[int, int, int] | None:
+        """The bounce between these times that lasted longest: (began_us, ended_us, changes).
+
+        Changes with less than the settle time between each two are one burst; None when each
+        change stands alone.
+        """
+        longest: tuple[int, int, int] | None = None
+        began_us = before_us = changes = 0
+        for at_us, _ in trace:
+            if not from_ms * 1000 <= at_us <= to_ms * 1000:
+                continue
+            if not changes or at_us - before_us >= self.settle_ms * 1000:
+                began_us, changes = at_us, 0
+            changes += 1
+            before_us = at_us
+            if changes > 1 and (longest is None or at_us - began_us > longest[1] - longest[0]):
+                longest = (began_us, at_us, changes)
+        return longest
 
 
 def analyse(
@@ -56,4 +79,4 @@ def analyse(
         pass_time(at_us // 1000)
         debouncer.feed(bool(level))
     pass_time(None)
-    return Analysis(tuple(edges), tuple(clicks), now_ms)
+    return Analysis(tuple(edges), tuple(clicks), now_ms, settle_ms)

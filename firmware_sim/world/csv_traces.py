@@ -8,11 +8,10 @@ from decimal import Decimal, InvalidOperation
 
 from firmware_sim.world.contacts import Trace
 from firmware_sim.world.trace_errors import TraceError
+from firmware_sim.world.vcd import MAX_TIME_US
 
 _ONE = Decimal(1)
 _UNIT_US = {"s": _ONE * 10**6, "ms": _ONE * 10**3, "us": _ONE, "µs": _ONE, "ns": Decimal("0.001")}
-# A capture of a year: a time beyond it is a misread cell.
-_MAX_TIME_US = 366 * 86_400 * 10**6
 _MAX_EXPONENT = 20
 # "Time [s]" (Saleae), "Time(ms)", "time"; sigrok names no unit and means seconds.
 _TIME_COLUMN = re.compile(r"time\s*(?:[\[(]\s*(s|ms|us|µs|ns)\s*[\])])?", re.IGNORECASE)
@@ -30,6 +29,9 @@ def csv_signals(text: str, path: str) -> dict[str, Trace]:
     if len(rows) < 2:
         raise TraceError(path, "has no samples; it needs a heading and at least one row")
     heading = rows[0][1]
+    twice = sorted({name for name in heading if heading.count(name) > 1})
+    if twice:
+        raise TraceError(path, f"has two columns headed {twice[0]!r}; rename one of them")
     time_at = next((at for at, name in enumerate(heading) if _TIME_COLUMN.fullmatch(name)), None)
     if time_at is None and rate_hz is None:
         raise TraceError(
@@ -54,6 +56,8 @@ def _rows(text: str, path: str) -> tuple[list[tuple[int, list[str]]], Decimal | 
             rate_hz = _rate_in(line) or rate_hz
         elif line.strip():
             cells = _cells(line, number, path)
+            if not rows and len(cells) == 1 and ";" in line:
+                raise TraceError(path, "separates its columns with ';'; export it with commas")
             if rows and len(cells) != len(rows[0][1]):
                 raise TraceError(
                     path, f"line {number} has {len(cells)} cells, the heading {len(rows[0][1])}"
@@ -74,7 +78,7 @@ def _times(
     times: list[Decimal] = []
     for number, cells in rows[1:]:
         at_us = _number(cells[time_at], f"line {number}", path) * unit_us
-        if abs(at_us) > _MAX_TIME_US:
+        if abs(at_us) > MAX_TIME_US:
             raise TraceError(path, f"line {number}: the time {cells[time_at]!r} cannot be")
         if times and at_us < times[-1]:
             raise TraceError(path, f"line {number} goes back in time")

@@ -27,7 +27,12 @@ def read_trace(path: Path, signal: str | None = None, *, active_low: bool = Fals
         signals = vcd_signals(text, str(path))
     else:
         raise TraceError(str(path), "is neither .csv nor .vcd; rename it or export it as one")
-    return _changes(signals[_choose(signals, signal, path)], active_low=active_low)
+    chosen = _choose(signals, signal, path)
+    if not signals[chosen]:
+        raise TraceError(
+            str(path), f"says nothing of {chosen!r}: no level at all, or only unknown ones (x, z)"
+        )
+    return _changes(signals[chosen], active_low=active_low)
 
 
 def _text_of(path: Path) -> str:
@@ -44,7 +49,9 @@ def _text_of(path: Path) -> str:
 
 
 def _choose(signals: dict[str, Trace], wanted: str | None, path: Path) -> str:
-    listed = ", ".join(sorted(signals)) or "none"
+    listed = ", ".join(sorted(signals))
+    if not signals:
+        raise TraceError(str(path), "has no signal of one bit; export the digital channel")
     if wanted is None:
         if len(signals) == 1:
             return next(iter(signals))

@@ -17,6 +17,9 @@ _UNIT_FS = {
     "fs": 1,
 }
 _US_FS = 10**9
+_SECONDS = 1e-15
+# A capture of a year: a time beyond it comes of a wrong time scale.
+MAX_TIME_US = 366 * 86_400 * 10**6
 _TIMESCALE = re.compile(r"(1|10|100)\s*(s|ms|us|ns|ps|fs)")
 # A 64-bit time has at most 20 digits.
 _MAX_TIME_CHARS = 21
@@ -31,7 +34,7 @@ def vcd_signals(text: str, path: str) -> dict[str, Trace]:
     """
     words = iter(text.split())
     tick_fs, names = _declarations(words, path)
-    samples: dict[str, Trace] = {name: [] for name in names.values()}
+    samples: dict[str, Trace] = {name: [] for code in names.values() for name in code}
     now_fs = 0
     for word in words:
         head = word[0]
@@ -39,8 +42,13 @@ def vcd_signals(text: str, path: str) -> dict[str, Trace]:
             before_fs, now_fs = now_fs, _ticks(word, path) * tick_fs
             if now_fs < before_fs:
                 raise TraceError(path, f"goes back in time at {word}")
+            if now_fs > MAX_TIME_US * _US_FS:
+                raise TraceError(
+                    path, f"has the time {word} of {tick_fs * _SECONDS:g} s each, beyond a year"
+                )
         elif head in "01" and word[1:] in names:
-            samples[names[word[1:]]].append((now_fs // _US_FS, int(head)))
+            for name in names[word[1:]]:
+                samples[name].append((now_fs // _US_FS, int(head)))
         elif head in "bBrR":
             next(words, None)  # a vector or a real number: its identifier is a word of its own
         elif word == "$comment":
@@ -67,10 +75,13 @@ def write_vcd(signals: Mapping[str, Trace]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, str]]:
-    """Femtoseconds of a tick, and the names of one-bit signals by identifier."""
+def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[str]]]:
+    """Femtoseconds of a tick, and the names of one-bit signals by identifier.
+
+    A signal that is seen in several scopes has one identifier and several names.
+    """
     tick_fs = 0
-    names: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
     scopes: list[str] = []
     for word in words:
         if word == "$enddefinitions":
@@ -87,7 +98,7 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, str]]
         elif word == "$upscope" and scopes:
             scopes.pop()
         elif word == "$var" and len(body) >= 4 and body[1] == "1":
-            names[body[2]] = ".".join([*scopes, body[3]])
+            _name(names, body[2], ".".join([*scopes, body[3]]), path)
         elif word[0] != "$":
             raise TraceError(path, f"is not VCD: it has {word[:40]!r} before $enddefinitions")
     else:
@@ -95,6 +106,12 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, str]]
     if tick_fs == 0:
         raise TraceError(path, "has no $timescale, so its times mean nothing")
     return tick_fs, names
+
+
+def _name(names: dict[str, list[str]], code: str, name: str, path: str) -> None:
+    if any(name in others for others in names.values()):
+        raise TraceError(path, f"has two signals named {name!r}; rename one of them")
+    names.setdefault(code, []).append(name)
 
 
 def _until_end(words: Iterator[str]) -> list[str]:

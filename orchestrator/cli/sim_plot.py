@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import print_json, say
+from orchestrator.cli.output import note, print_json, say
+
+if TYPE_CHECKING:
+    from firmware_sim.world.analysis import Analysis
+    from firmware_sim.world.contacts import Trace
+
+_KINDS: Final = frozenset({".svg", ".png", ".vcd"})
+# More of them are told as numbers.
+_MOST_TOLD: Final = 8
 
 
 def plot(
     trace: Annotated[
         Path, typer.Argument(metavar="TRACE", help="A logic analyser's .vcd or .csv file.")
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT.svg", help="The picture: .svg or .png.")],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT.svg",
+            help="The picture: .svg or .png; or .vcd, the contact and its debounced level.",
+        ),
+    ],
     signal: Annotated[
         str | None,
         typer.Option("--signal", metavar="NAME", help="Which signal, when there are several."),
@@ -24,60 +40,114 @@ def plot(
     active_low: Annotated[
         bool, typer.Option("--active-low", help="Closed is 0: the line has a pull-up.")
     ] = False,
+    from_s: Annotated[
+        float | None, typer.Option("--from", metavar="S", help="Draw from this second on.", min=0)
+    ] = None,
+    to_s: Annotated[
+        float | None, typer.Option("--to", metavar="S", help="Draw up to this second.", min=0)
+    ] = None,
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="Default: the file's name.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a contact's waveform, its debounced level, the edges, and the clicks they make."""
+    """Draw a contact's waveform, its debounced level, the edges, and the clicks they make.
+
+    Below it the longest bounce is magnified. PNG needs Pillow: pip install 'clickclaim[plot]'.
+    """
     from firmware_sim.world.analysis import analyse
-    from firmware_sim.world.plot import plot_svg
     from firmware_sim.world.trace_errors import TraceError
     from firmware_sim.world.traces import read_trace
 
-    kind = out.suffix.lower()
-    if kind not in {".svg", ".png"}:
-        usage(f"{out} is neither .svg nor .png.", f"clickclaim sim plot {trace} {trace.stem}.svg")
+    if out.suffix.lower() not in _KINDS:
+        usage(
+            f"{out} is neither .svg, .png nor .vcd.",
+            f"clickclaim sim plot {trace} {trace.stem}.svg",
+        )
+    begins, ends = (0.0 if from_s is None else from_s), (inf if to_s is None else to_s)
+    if not begins < ends or to_s == inf:
+        usage(f"Nothing lies between --from {begins:g} and --to {ends:g}.", "--from 1 --to 2.5")
     try:
         changes = read_trace(trace, signal, active_low=active_low)
     except TraceError as error:
-        raise CommandError(f"{error}.", code=FAILED) from None
+        hint = (
+            "clickclaim sim plot TRACE OUT.svg --signal NAME"
+            if "; name one of" in str(error)
+            else ""
+        )
+        raise CommandError(f"{error}.", hint, code=FAILED) from None
     found = analyse(changes)
-    svg = plot_svg(changes, title or trace.name, found)
+    if from_s is not None and from_s * 1000 >= found.end_ms:
+        usage(f"{trace} ends at {found.end_ms / 1000:g} s, before --from {from_s:g}.")
+    content = _content(out, changes, found, title or trace.name, from_s, to_s)
     try:
-        if kind == ".png":
-            out.write_bytes(_png(svg, out))
-        else:
-            out.write_text(svg, encoding="utf-8")
+        out.write_bytes(content)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror}.", code=UNUSABLE) from None
+    _warn(changes, active_low=active_low)
+    burst = found.longest_burst(changes)
     if as_json:
         clicks = [{"atMs": at_ms, "clickType": click} for at_ms, click in found.clicks]
-        print_json({"file": str(out), "edges": len(found.edges), "clicks": clicks})
+        bounce = None if burst is None else {"us": burst[1] - burst[0], "changes": burst[2]}
+        print_json(
+            {"file": str(out), "changes": len(changes), "edges": len(found.edges),
+             "longestBounce": bounce, "clicks": clicks}
+        )  # fmt: skip
         return
-    clicked = ", ".join(f"{click} at {at_ms} ms" for at_ms, click in found.clicks) or "no click"
-    say(f"{out}: {len(changes)} changes of the contact, {len(found.edges)} edges, {clicked}")
+    say(f"{out}: {_count(len(changes), 'change')} of the contact, {_edges_and_clicks(found)}")
+    if burst is not None:
+        from firmware_sim.world.axis import in_unit
+
+        at = in_unit(burst[1] - burst[0])
+        say(f"  longest bounce: {burst[2]} changes within {at}, from {burst[0] / 1000:.3f} ms")
 
 
-def _png(svg: str, out: Path) -> bytes:
-    """The picture as PNG, by whichever converter this machine has."""
-    import shutil
-    import subprocess
+def _content(
+    out: Path,
+    changes: Trace,
+    found: Analysis,
+    title: str,
+    from_s: float | None,
+    to_s: float | None,
+) -> bytes:
+    """What stands in the file of this name."""
+    from firmware_sim.world.plot import plot
+    from firmware_sim.world.png import NoPillowError, png
+    from firmware_sim.world.vcd import write_vcd
 
-    commands = {
-        "rsvg-convert": ["rsvg-convert", "--format", "png"],
-        "inkscape": ["inkscape", "--pipe", "--export-type=png", "--export-filename=-"],
-        "magick": ["magick", "svg:-", "png:-"],
-        "convert": ["convert", "svg:-", "png:-"],
-    }
-    for program, command in commands.items():
-        if shutil.which(program) is None:
-            continue
-        ran = subprocess.run(command, input=svg.encode(), capture_output=True, check=False)  # noqa: S603
-        if ran.returncode == 0 and ran.stdout.startswith(b"\x89PNG"):
-            return ran.stdout
-    raise CommandError(
-        "No program here makes a PNG of an SVG.",
-        f"install one (apt-get install librsvg2-bin), or write {out.with_suffix('.svg')}",
-        UNUSABLE,
-    )
+    if out.suffix.lower() == ".vcd":
+        return write_vcd({"contact": changes, "settled": found.settled}).encode()
+    from_ms, to_ms = (None if one is None else one * 1000 for one in (from_s, to_s))
+    drawing = plot(changes, title, found, from_ms=from_ms, to_ms=to_ms)
+    if out.suffix.lower() == ".svg":
+        return drawing.svg().encode()
+    try:
+        return png(drawing)
+    except NoPillowError:
+        raise CommandError(
+            "A PNG needs Pillow, which is not installed here.",
+            f"pip install 'clickclaim[plot]', or write {out.with_suffix('.svg')}",
+            UNUSABLE,
+        ) from None
+
+
+def _warn(changes: Trace, *, active_low: bool) -> None:
+    """What the picture shows and somebody at a bench may take for the button's fault."""
+    if not changes:
+        note("the contact never closes: is it this signal, and is the capture long enough?")
+    elif changes[0] == (0, 1):
+        other = "without --active-low" if active_low else "with --active-low: a pull-up makes it 1"
+        note(f"the contact is closed at the very beginning; if nobody held it, try {other}")
+
+
+def _edges_and_clicks(found: Analysis) -> str:
+    edges = _count(len(found.edges), "edge")
+    if len(found.clicks) <= _MOST_TOLD:
+        clicks = ", ".join(f"{click} at {at_ms} ms" for at_ms, click in found.clicks)
+        return f"{edges}, {clicks or 'no click'}"
+    counts = Counter(click for _, click in found.clicks).most_common()
+    return f"{edges}, {', '.join(f'{count:,} {click}' for click, count in counts)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

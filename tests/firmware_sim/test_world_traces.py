@@ -2,18 +2,23 @@
 
 import xml.etree.ElementTree as ET
 from contextlib import suppress
+from io import BytesIO
 from itertools import pairwise
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from firmware_sim.world.analysis import analyse
+from firmware_sim.world.axis import axis_between
 from firmware_sim.world.contacts import WORST, trace_of
 from firmware_sim.world.csv_traces import csv_signals
+from firmware_sim.world.drawing import Line, Words
 from firmware_sim.world.finger import Finger
-from firmware_sim.world.plot import plot_svg
+from firmware_sim.world.plot import plot, plot_svg
+from firmware_sim.world.png import png
 from firmware_sim.world.trace_errors import TraceError
 from firmware_sim.world.traces import read_trace
 from firmware_sim.world.vcd import vcd_signals, write_vcd
@@ -126,6 +131,12 @@ def test_a_written_vcd_comes_back(signals):
         ("a.csv", "Time [s],x\n2,0\n1,0\n", "line 3 goes back in time"),
         ("a.csv", "Time [s],x\n0,3.3\n", "line 2, column 'x': '3.3' is neither 0 nor 1"),
         ("a.csv", "Time [s],x,y\n0,0,0\n", "name one of: x, y"),
+        ("a.csv", "Time [s],x,x\n0,0,1\n", "two columns headed 'x'"),
+        ("a.csv", "Time [s];x\n0;0\n0,1;1\n", "separates its columns with ';'"),
+        ("a.csv", "Time [s];x\n0;0\n1;1\n", "separates its columns with ';'"),
+        ("a.vcd", VCD.replace("100 ns", "100 s"), "has the time #800000 of 100 s each, beyond"),
+        ("a.vcd", VCD.replace("wire 1", "wire 2"), "has no signal of one bit"),
+        ("a.vcd", VCD.replace("led", "button"), "two signals named 'logic.button'"),
         ("a.csv", b"\xff\xfe\x00", "is not text"),
         ("a.txt", "", "neither .csv nor .vcd"),
     ],
@@ -135,6 +146,18 @@ def test_what_is_wrong_with_a_file_is_said(write, name, text, message):
     with pytest.raises(TraceError, match=message) as caught:
         read_trace(path)
     assert caught.value.path == str(path)
+
+
+def test_a_signal_of_which_nothing_is_known_is_no_contact_that_stands_still(write):
+    path = write("a.vcd", VCD.replace('0"', 'x"').replace('1"', 'z"'))
+    with pytest.raises(TraceError, match=r"says nothing of 'logic\.led'"):
+        read_trace(path, "led")
+
+
+def test_a_signal_may_have_a_name_in_each_scope(write):
+    scope = "$scope module copy $end\n$var wire 1 ! pushed $end\n$upscope $end\n"
+    path = write("a.vcd", VCD.replace("$enddefinitions", f"{scope}$enddefinitions"))
+    assert read_trace(path, "pushed") == read_trace(path, "button") == PRESS
 
 
 def test_a_signal_that_is_not_there_is_answered_with_those_that_are(write):
@@ -163,10 +186,75 @@ def test_the_picture_has_waves_edges_and_the_click():
     texts = [element.text for element in root.iter(f"{name}text")]
     assert "a <double> click" in texts
     assert any(text.startswith("DOUBLE at ") for text in texts)
-    assert len(list(root.iter(f"{name}polygon"))) == 4
-    waves = [element.get("d") for element in root.iter(f"{name}path")]
-    assert waves[0].count("V") == len(trace)
-    assert waves[1].count("V") == 4
+    assert len(list(root.iter(f"{name}polygon"))) == 4 + 2, "and those of the legend"
+    contact, settled, magnified = [
+        path for path in root.iter(f"{name}path") if path.get("stroke-width") == "1.5"
+    ]
+    assert falls_and_rises(contact) > falls_and_rises(settled) == 4
+    assert falls_and_rises(magnified) == analyse(trace).longest_burst(trace)[2]
+    assert "closed" in texts
+    assert "ms" in texts
+    assert any(text.startswith("the longest bounce, magnified: ") for text in texts)
+
+
+def falls_and_rises(path):
+    points = path.get("d")[1:].split("L")
+    return sum(1 for one, two in pairwise(points) if one.split()[0] == two.split()[0])
+
+
+def test_the_longest_bounce_is_found_and_where_none_is_none_is_magnified():
+    single = [(0, 1), (50_000, 0)]
+    assert analyse(single).longest_burst(single) is None
+    assert "magnified" not in plot_svg(single)
+    bounces = [(0, 1), (900, 0), (1000, 1), (80_000, 0), (80_100, 1), (80_200, 0), (94_000, 1)]
+    bounces.append((95_000, 0))
+    assert analyse(bounces).longest_burst(bounces) == (80_000, 95_000, 5)
+    assert analyse(bounces).longest_burst(bounces, 0, 50) == (0, 1000, 3)
+
+
+def test_a_part_of_a_trace_begins_with_the_level_it_had(write):
+    held = [(0, 1), (3_000_000, 0), (9_000_000, 1), (9_100_000, 0)]
+    shapes = plot(held, from_ms=2000, to_ms=4000).shapes
+    contact = next(one for one in shapes if isinstance(one, Line) and one.width == 1.5)
+    heights = [y for _, y in contact.points]
+    assert heights[0] == heights[1] < heights[2] == heights[3]
+    assert [one.text for one in shapes if isinstance(one, Words) and " at " in one.text] == []
+
+
+def test_a_long_capture_is_a_small_picture():
+    chatter = [(at * 700, (at + 1) % 2) for at in range(60_000)]
+    svg = plot_svg(chatter)
+    assert len(svg) < 1_000_000
+    presses = [
+        change for at in range(200) for change in ((at * 900_000, 1), (at * 900_000 + 80_000, 0))
+    ]
+    assert "200 SINGLE: too many to mark here" in plot_svg(presses)
+
+
+@pytest.mark.parametrize(
+    ("span_ms", "unit", "ticks"),
+    [
+        (0.004, "µs", "0.5"),
+        (3, "ms", "0.5"),
+        (2500, "ms", "500"),
+        (30_000, "s", "5"),
+        (10**7, "min", "20"),
+    ],
+)
+def test_an_axis_is_in_the_unit_that_fits(span_ms, unit, ticks):
+    axis = axis_between(0, span_ms, 0, 100)
+    texts = [text for _, text in axis.ticks()]
+    assert (axis.unit, texts[0], texts[1]) == (unit, "0", ticks)
+    assert len(texts) <= 13
+
+
+def test_png_needs_no_program_and_no_font(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    made = png(plot([(0, 1), (900, 0), (1000, 1), (80_000, 0)], "a “press” of 80 ms"))
+    with Image.open(BytesIO(made)) as image:
+        assert (image.format, image.width) == ("PNG", 1920)
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1_000_000)}
+    assert {(255, 255, 255), (31, 41, 51), (192, 57, 43)} <= colours
 
 
 def test_a_trace_without_a_change_is_still_a_picture():
@@ -190,5 +278,5 @@ def test_names_of_clicks_do_not_overlap():
     for row in {y for y, _ in labels}:
         starts = sorted(x for y, x in labels if y == row)
         assert all(right - left >= 130 for left, right in pairwise(starts))
-    lines = [element for element in root.iter(f"{name}line") if element.get("stroke-dasharray")]
-    assert len(lines) == 40
+    lines = [element for element in root.iter(f"{name}path") if element.get("stroke-dasharray")]
+    assert len(lines) == 40 + 1, "and that of the legend"

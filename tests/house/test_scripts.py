@@ -120,7 +120,7 @@ def test_a_script_goes_on_in_the_environment_of_the_project(script):
         check=False,
         timeout=60,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.returncode == 0, ran.stderr
     assert f"usage: {script}" in ran.stdout
 
 
