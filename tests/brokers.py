@@ -8,10 +8,15 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
 import aiomqtt
+import pytest
+
+from orchestrator.broker import EmbeddedBroker
 
 
 def free_port() -> int:
@@ -80,6 +85,22 @@ class Mosquitto:
         if process is not None:
             process.send_signal(how)
             await asyncio.to_thread(process.wait)  # with a timeout it would look again and again
+
+
+# What every broker can do is asked of both.
+BOTH = ["amqtt", pytest.param("mosquitto", marks=pytest.mark.mosquitto)]
+
+
+@asynccontextmanager
+async def running(kind: str, folder: Path) -> AsyncIterator[int]:
+    """The port of one of BOTH, while the body runs."""
+    if kind == "mosquitto":
+        async with Mosquitto(folder) as broker:
+            yield broker.port
+    else:
+        embedded = EmbeddedBroker()
+        yield await embedded.start()
+        await embedded.stop()
 
 
 async def publish(

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,13 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import settings
 
+from tests.micropython import FOLDER, node
+
 # A busy machine may take long over one example; the limit per test says when it hangs.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
-NODE_FOLDER = HERE / "micropython"
 
 
 def aes_block_for(key_hex):
@@ -36,7 +36,7 @@ def vectors():
 @pytest.fixture(scope="session")
 def run_vectors():
     """Runs vectors on this interpreter, as real MicroPython does."""
-    path = NODE_FOLDER / "vectorrun.py"
+    path = FOLDER / "vectorrun.py"
     spec = importlib.util.spec_from_file_location("vectorrun", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -45,20 +45,13 @@ def run_vectors():
 
 @pytest.fixture(scope="session")
 def run_on_micropython():
-    """Runs vectors on real MicroPython under Node; a missing one is a failure, not a skip."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.fail(
-            "Node.js is not installed; install Node 18 or later, or deselect with -m 'not node'"
-        )
-    if not (NODE_FOLDER / "node_modules" / "@micropython").is_dir():
-        pytest.fail(f"MicroPython is not installed; run: npm ci --prefix {NODE_FOLDER}")
-    own = NODE_FOLDER.relative_to(REPOSITORY).as_posix()
+    """Runs vectors on real MicroPython under Node."""
+    own = FOLDER.relative_to(REPOSITORY).as_posix()
     command = [
-        node,
-        NODE_FOLDER / "run.mjs",
+        node(),
+        FOLDER / "run.mjs",
         REPOSITORY,
-        NODE_FOLDER / "main.py",
+        FOLDER / "main.py",
         f"{own}/vectorrun.py=vectorrun.py",
     ]
 

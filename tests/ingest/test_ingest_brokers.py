@@ -7,22 +7,16 @@ import json
 
 import pytest
 
-from orchestrator.broker import EmbeddedBroker
-from tests.brokers import Mosquitto, publish
+from tests.brokers import BOTH, publish, running
 from tests.ingest.world import KEY, MINE, payload, topic
 
 U32_MAX = 2**32 - 1
 
 
-@pytest.fixture(params=["amqtt", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
+@pytest.fixture(params=BOTH)
 async def broker_port(request, tmp_path):
-    if request.param == "mosquitto":
-        async with Mosquitto(tmp_path / "mosquitto") as broker:
-            yield broker.port
-        return
-    embedded = EmbeddedBroker()
-    yield await embedded.start()
-    await embedded.stop()
+    async with running(request.param, tmp_path / "broker") as port:
+        yield port
 
 
 @pytest.fixture

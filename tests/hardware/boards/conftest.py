@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import pytest
 
 from hardware.boards.flash import Wifi, flash_files
 from tests.hardware.boards.lives import Life
+from tests.micropython import node
 
 HERE = Path(__file__).parent
-MICROPYTHON = HERE.parents[1] / "firmware_sim" / "micropython"
 
 
 @pytest.fixture(scope="session")
@@ -44,16 +43,8 @@ def laid_out(tmp_path, golden):
 @pytest.fixture(scope="session")
 def live():
     """Starts a laid-out board once for each life; files outlive a life, the rest does not."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.fail(
-            "Node.js is not installed; install Node 18 or later, or deselect with -m 'not node'"
-        )
-    if not (MICROPYTHON / "node_modules" / "@micropython").is_dir():
-        pytest.fail(f"MicroPython is not installed; run: npm ci --prefix {MICROPYTHON}")
-
     bench = subprocess.Popen(
-        [node, HERE / "board.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [node(), HERE / "board.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with bench:
 

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from hardware.sources.mqtt import MqttSource
-from orchestrator.broker import EmbeddedBroker
-from tests.brokers import Mosquitto
+from tests.brokers import BOTH, Mosquitto, running
 
 
 def now_ms() -> int:
@@ -22,16 +21,10 @@ async def mosquitto(tmp_path) -> AsyncIterator[Mosquitto]:
         yield broker
 
 
-@pytest.fixture(params=["amqtt", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
+@pytest.fixture(params=BOTH)
 async def broker_port(request, tmp_path) -> AsyncIterator[int]:
-    """What every broker can do is asked of both."""
-    if request.param == "mosquitto":
-        async with Mosquitto(tmp_path / "mosquitto") as broker:
-            yield broker.port
-        return
-    embedded = EmbeddedBroker()
-    yield await embedded.start()
-    await embedded.stop()
+    async with running(request.param, tmp_path / "broker") as port:
+        yield port
 
 
 @pytest.fixture

@@ -18,6 +18,30 @@ TOPIC = "clickclaim/v1/default/devices/B1/events"
 SESSION = "clickclaimtest03"
 
 
+class Silent:
+    """A server that takes every connection and says nothing."""
+
+    def __init__(self):
+        self.asked = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def meet(self, reader, writer):
+        while await reader.read(100):
+            self.asked.set()
+        self.ended.set()
+        writer.close()
+
+
+@pytest.fixture
+async def silent():
+    silent = Silent()
+    server = await asyncio.start_server(silent.meet, "127.0.0.1", 0)
+    silent.url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    yield silent
+    server.close()
+    await server.wait_closed()
+
+
 async def test_nobody_listens(source_of):
     port = free_port()
     with pytest.raises(SourceAwayError, match=f"nobody listens on 127.0.0.1:{port}") as error:
@@ -30,51 +54,25 @@ async def test_no_host_of_that_name(source_of):
         await source_of("mqtt://no-such-host.invalid/").open()
 
 
-async def test_a_server_that_says_nothing_is_given_up_after_the_timeout(source_of):
-    asked = asyncio.Event()
-    ended = asyncio.Event()
-
-    async def silent(reader, writer):
-        while await reader.read(100):
-            asked.set()
-        ended.set()
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    source = source_of(f"mqtt://127.0.0.1:{port}/", timeout_s=0.5)
+async def test_a_server_that_says_nothing_is_given_up_after_the_timeout(silent, source_of):
+    source = source_of(silent.url, timeout_s=0.5)
     with pytest.raises(SourceAwayError, match="takes the connection and says nothing") as error:
         await source.open()
     assert "mqtts://" in error.value.remedy
-    assert asked.is_set()
+    assert silent.asked.is_set()
     async with asyncio.timeout(30):
-        await ended.wait()  # and no connection is left behind
-    server.close()
-    await server.wait_closed()
+        await silent.ended.wait()  # and no connection is left behind
 
 
-async def test_opening_may_be_cancelled_and_leaves_no_connection_behind(source_of):
-    asked = asyncio.Event()
-    ended = asyncio.Event()
-
-    async def silent(reader, writer):
-        while await reader.read(100):
-            asked.set()
-        ended.set()
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    source = source_of(f"mqtt://127.0.0.1:{port}/", timeout_s=0.5)
+async def test_opening_may_be_cancelled_and_leaves_no_connection_behind(silent, source_of):
+    source = source_of(silent.url, timeout_s=0.5)
     opening = asyncio.create_task(source.open())
     async with asyncio.timeout(30):
-        await asked.wait()
+        await silent.asked.wait()
         opening.cancel()
         await asyncio.gather(opening, return_exceptions=True)
         assert opening.cancelled()
-        await ended.wait()
-    server.close()
-    await server.wait_closed()
+        await silent.ended.wait()
 
 
 async def test_mqtt_5_is_too_new_for_the_embedded_broker(source_of):
