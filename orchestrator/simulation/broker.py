@@ -7,6 +7,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import aiomqtt
@@ -238,6 +239,7 @@ class Broker:
         return self._random.random() < self.weather.lose
 
 
+@lru_cache(4_096)
 def _matches(pattern: str, topic: str) -> bool:
     """Whether an MQTT topic filter takes a topic in ([MQTT-4.7.1])."""
     wanted, found = pattern.split("/"), topic.split("/")

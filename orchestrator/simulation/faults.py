@@ -18,6 +18,8 @@ _CUTS: Final[tuple[Literal["plug", "before", "after", "torn"], ...]] = (
     "after",
     "torn",
 )
+# How likely whoever made room on a disk restarts the machine then.
+_STARTED_AFRESH: Final = 0.7
 
 
 class Faults:
@@ -26,6 +28,9 @@ class Faults:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._clocks = scene.dice("clocks")
+        self._starters = scene.dice("starters")
+        self._power = asyncio.Lock()
+        """Held while a service is being cut and started again."""
 
     def all(self) -> list[Coroutine[Any, Any, None]]:
         """One task for each kind."""
@@ -79,15 +84,16 @@ class Faults:
 
     async def _cut_power(self, dice: Any) -> None:
         node = dice.choice(self._scene.services)
-        how = dice.choice(_CUTS)
-        self._scene.trace.fault(f"power cut, {how}")
-        if how == "plug":
-            node.disk.pull_plug()
-        else:
-            node.disk.cut_power(how)
-            await node.gate.killed()
-        await asyncio.sleep(dice.uniform(0.1, 15.0))
-        await self.restart(node)
+        async with self._power:
+            how = dice.choice(_CUTS)
+            self._scene.trace.fault(f"power cut, {how}")
+            if how == "plug":
+                node.disk.pull_plug()
+            else:
+                node.disk.cut_power(how)
+                await node.gate.killed()
+            await asyncio.sleep(dice.uniform(0.1, 15.0))
+            await self.restart(node)
 
     async def _fill_a_disk(self, dice: Any) -> None:
         node = dice.choice(self._scene.services)
@@ -102,6 +108,17 @@ class Faults:
         await asyncio.sleep(dice.uniform(0.5, 40.0))
         _make_room(node)
         node.well_since_ms = self._scene.loop.now_ms()
+        await self._start_afresh(node)
+
+    async def _start_afresh(self, node: ServiceNode) -> None:
+        """Whoever made room restarts the machine, while what had waited for room waits still."""
+        await asyncio.sleep(self._starters.uniform(0.5, 12.0))
+        if self._starters.random() < _STARTED_AFRESH and node.up and not self._power.locked():
+            async with self._power:
+                self._scene.trace.fault("restart after room was made")
+                node.disk.pull_plug()
+                await asyncio.sleep(self._starters.uniform(0.1, 3.0))
+                await self.restart(node)
 
     async def _restart_broker(self, dice: Any) -> None:
         forget = self._scene.plan.broker_forgets

@@ -58,7 +58,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, _Call]] = []
         self._asked = 0
         self._tidy_timers_at = self._tidy_tasks_at = _TIDY_AFTER
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
 
     def time(self) -> float:
         """Virtual seconds since 1970."""
@@ -74,7 +74,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             return self.run_until_complete(main)
         finally:
             self.ending = True
-            while left := asyncio.all_tasks(self):
+            # Asking asyncio would be to look through the tasks of all the worlds before, too.
+            while left := [task for task in self._tasks if not task.done()]:
                 for task in left:
                     task.cancel()
                 self.run_until_complete(asyncio.wait(left, timeout=60))
@@ -131,9 +132,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """As any loop's. Kept: what waits for ever is not for the garbage collector to tidy up."""
         called = None if name is None else str(name)
         task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=called, context=context)
-        self._tasks.add(task)
+        self._tasks[task] = None
         if len(self._tasks) > self._tidy_tasks_at:
-            self._tasks = {one for one in self._tasks if not one.done()}
+            self._tasks = {one: None for one in self._tasks if not one.done()}
             self._tidy_tasks_at = 2 * len(self._tasks) + _TIDY_AFTER
         return task
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from hardware.sources.mqtt import MARKER_EVERY_S
 from orchestrator.claims.facts import FactHub
 from orchestrator.claims.local import LocalClaims
 from orchestrator.claims.registry import DeviceRegistry
@@ -60,6 +61,8 @@ class ServiceNode:
         settings: Settings,
         truth: Truth,
         watchers: Watchers,
+        *,
+        marker_every_s: float = MARKER_EVERY_S,
     ) -> None:
         self.name = name
         self.truth = truth
@@ -68,6 +71,7 @@ class ServiceNode:
         self._broker = broker
         self._settings = settings
         self._watchers = watchers
+        self._marker_every_s = marker_every_s
         self._tasks: list[asyncio.Task[Any]] = []
         self._ids = itertools.count(1)
         self._graveyard: list[Any] = []
@@ -157,7 +161,8 @@ class ServiceNode:
 
     async def _hear(self, ingest: Ingest, gate: Gate) -> None:
         connect = simulated_connection(self._broker, self.name, gate)
-        source = await ingest.open(SPEC, connect=connect)
+        every_s = self._marker_every_s
+        source = await ingest.open(SPEC, connect=connect, marker_every_s=every_s)
         await ingest.run([source])
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, fields
 from typing import Final
 
+from hardware.sources.mqtt import MARKER_EVERY_S
 from orchestrator.domain.ids import Caller
 from orchestrator.simulation.broker import Weather
 from orchestrator.simulation.network import Line
@@ -62,6 +63,9 @@ class Plan:
     """How likely an operator finalizes again, gives up an old claim, or comes at the deadline."""
     unclaims: float = 0.0
     """How likely an owner gives a claimed button up again."""
+    marker_every_s: float = MARKER_EVERY_S
+    """How often a service publishes a marker to itself: how exactly it knows, after a kill, up to
+    when it had heard everything."""
     modelled: bool = False
     """Stores are models in memory, not files: where no disk fails."""
     disk_s: tuple[float, float] = (0.0, 0.0)
@@ -177,4 +181,5 @@ def draw_plan(seed: int) -> Plan:
         partitions=few(0.4, 3),
         station_kills=few(0.5, 4),
         clock_step_ms=dice.choice([0, 0, 0, 3_000]),
+        marker_every_s=dice.choice([MARKER_EVERY_S, 3.0, 10.0]),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
+from hardware.sources.mqtt import MARKER_EVERY_S
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.seeds import run_plan
 from orchestrator.simulation.world import Verdict
@@ -48,6 +49,10 @@ _PARTS: Final = (
     ("weather", ("lose", "duplicate")),
     ("line", ("lose_request", "lose_reply", "twice")),
 )
+_PLAIN: Final[tuple[tuple[str, Any], ...]] = (
+    ("marker_every_s", MARKER_EVERY_S),
+    ("disk_s", (0.0, 0.0)),
+)
 
 
 def shrink(plan: Plan, violation: str, run: Callable[[Plan], Verdict] = run_plan) -> Plan:
@@ -84,5 +89,6 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         for name in names:
             if getattr(getattr(plan, part), name):
                 yield replace(plan, **{part: replace(getattr(plan, part), **{name: 0.0})})
-    if plan.disk_s[1]:
-        yield replace(plan, disk_s=(0.0, 0.0))
+    for name, plain in _PLAIN:
+        if getattr(plan, name) != plain:
+            yield replace(plan, **{name: plain})

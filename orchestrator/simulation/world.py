@@ -188,7 +188,16 @@ class World(Course):
             presses=self._scene.presses,
         )
         watchers = Watchers(self._answered, self._scene.fail)
-        node = ServiceNode(name, self._loop, disk, self._scene.broker, settings, truth, watchers)
+        node = ServiceNode(
+            name,
+            self._loop,
+            disk,
+            self._scene.broker,
+            settings,
+            truth,
+            watchers,
+            marker_every_s=plan.marker_every_s,
+        )
         return node
 
 
