@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.runtime.fleet import FleetReport, FleetWanted
 
 _FLAT_OUT = "max"
+_MOST_A_SECOND = 1_000_000
 _EXAMPLE = "clickclaim sim fleet --mqtt mqtt://127.0.0.1:1883/ --devices 1000 --rate 100"
 
 
@@ -80,6 +82,8 @@ def fleet(
         )
     if service is not None and namespace != DEFAULT and data is None:
         usage("A namespace over the API is that of the access key; leave --namespace out.")
+    if not isfinite(duration):
+        usage(f"--duration is {duration}; it must be a number of seconds.", "--duration 30")
     a_second = _rate(rate)
     if claim and a_second is None:
         usage("--claim needs a number of claims a second.", "--rate 100")
@@ -108,9 +112,9 @@ def _rate(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        number = 0
-    if not 0 < number <= 1_000_000:
         usage(f"--rate {text!r} is no number of clicks a second, nor max.", "--rate 100")
+    if not 0 < number <= _MOST_A_SECOND:
+        usage(f"--rate is {text}; it must be more than 0, and {_MOST_A_SECOND:,} at most.")
     return number
 
 
@@ -152,11 +156,12 @@ def _print(report: FleetReport) -> None:
     unacknowledged = report.clicks - report.acknowledged
     if unacknowledged:
         say(f"FAILED: {unacknowledged} clicks were not acknowledged by the broker in time")
+        say("  is it still running, and does its log say why it closed connections?")
     if verdict is None:
         return
     if verdict.good:
         claims = "" if verdict.claimed is None else ", no double claim, no foreign owner"
-        say(f"PASSED: no lost click{claims}")
+        say(f"{'PASSED' if report.good else '  of those that it took'}: no lost click{claims}")
         return
     for name, finding in verdict.faults.items():
         more = ", ..." if finding.count > len(finding.named) else ""

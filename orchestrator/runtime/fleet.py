@@ -14,6 +14,7 @@ from firmware_sim.links.fleet import KEEP_ALIVE_S, Fleet
 from firmware_sim.world.fleet import FleetPlan
 from orchestrator.clocks import WallClock
 from orchestrator.domain.devices import Device
+from orchestrator.domain.errors import StoreInUseError
 from orchestrator.runtime.fleet_broker import NEW_COUNT_WITHIN_S, BrokerSays, ask_broker
 from orchestrator.runtime.fleet_claims import AT_ONCE, AT_ONCE_REMOTE, FleetClaims
 from orchestrator.runtime.fleet_ground import Ground, as_remote, open_ground
@@ -106,6 +107,11 @@ async def run_fleet(
             access_key=wanted.access_key,
         ) as ground,
     ):
+        if wanted.claim and ground.api is None:
+            raise StoreInUseError(
+                f"A claim service runs on {wanted.data} already, and claims go over its API."
+                " Name it too: --service http://HOST:PORT, as it printed when it was ready."
+            )
         report.own_service = ground.own_service
         judged = ground.store is not None or ground.api is not None
         if judged:

@@ -118,6 +118,11 @@ def test_a_signal_that_never_closes_is_drawn_with_a_question(trace, tmp_path):
         (("--claim",), "Nobody to claim from"),
         (("--service", "http://127.0.0.1:1"), "--service needs --claim"),
         (("--rate", "fast"), "no number of clicks a second"),
+        (("--rate", "0"), "--rate is 0; it must be more than 0, and 1,000,000 at most"),
+        (("--rate", "nan"), "--rate is nan; it must be"),
+        (("--rate", "1e300"), "--rate is 1e300; it must be"),
+        (("--duration", "nan"), "--duration is nan"),
+        (("--duration", "inf"), "--duration"),
         (("--rate", "max", "--claim", "--data", "x"), "a number of claims a second"),
         (("--prefix", "no spaces"), "device id"),
     ],
@@ -170,3 +175,33 @@ async def test_claims_over_http_are_judged_by_what_the_owner_sees(broker, tmp_pa
     verdict = json.loads(ran.stdout)["verdict"]
     assert (verdict["claimed"], verdict["faults"]) == (20, {})
     assert verdict["onRecord"] == json.loads(ran.stdout)["acknowledged"]
+
+
+@pytest.mark.mosquitto
+async def test_to_claim_beside_a_service_that_runs_its_address_is_asked_for(broker, tmp_path):
+    from orchestrator.runtime.service import open_service
+    from orchestrator.settings import for_profile
+
+    data = tmp_path / "data"
+    async with open_service(for_profile("dev"), data):
+        ran = await asyncio.to_thread(
+            run, "fleet", "--mqtt", broker.url, "--data", str(data), "--claim", "--devices", "5",
+        )  # fmt: skip
+    assert ran.returncode == 4
+    assert "runs on" in ran.stderr
+    assert "--service http://HOST:PORT" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "last"), [(3, "PASSED: "), (2, "  of those that it took: ")]
+)
+def test_what_the_broker_did_not_take_is_never_called_passed(capsys, acknowledged, last):
+    from orchestrator.cli.sim_fleet import _print
+    from orchestrator.runtime.fleet import FleetReport
+    from orchestrator.runtime.fleet_verdict import Verdict
+
+    verdict = Verdict(acknowledged=acknowledged, on_record=acknowledged)
+    _print(FleetReport(devices=1, clicks=3, acknowledged=acknowledged, verdict=verdict))
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == f"{last}no lost click"
+    assert ("PASSED" in out) == (acknowledged == 3)
