@@ -112,12 +112,12 @@ class Faults:
 
     async def _start_afresh(self, node: ServiceNode) -> None:
         """Whoever made room restarts the machine, while what had waited for room waits still."""
-        await asyncio.sleep(self._starters.uniform(0.5, 12.0))
+        await asyncio.sleep(self._starters.uniform(1.5, 5.0))
         if self._starters.random() < _STARTED_AFRESH and node.up and not self._power.locked():
             async with self._power:
                 self._scene.trace.fault("restart after room was made")
                 node.disk.pull_plug()
-                await asyncio.sleep(self._starters.uniform(0.1, 3.0))
+                await asyncio.sleep(self._starters.uniform(1.5, 5.0))
                 await self.restart(node)
 
     async def _restart_broker(self, dice: Any) -> None:

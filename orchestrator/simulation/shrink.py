@@ -85,6 +85,11 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
     for name, least in _COUNTS:
         if getattr(plan, name) > least:
             yield replace(plan, **{name: getattr(plan, name) - 1})
+    yield from _plainer(plan)
+
+
+def _plainer(plan: Plan) -> Iterator[Plan]:
+    """Plans with the same people and faults, and one thing less that is out of the ordinary."""
     for part, names in _PARTS:
         for name in names:
             if getattr(getattr(plan, part), name):

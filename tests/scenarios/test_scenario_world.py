@@ -132,6 +132,8 @@ def test_no_fault_breaks_an_invariant(live, kind):
     )
     assert [check for check in result.checks if not check.good] == []
     assert result.measured.faults[kind] == 1
+    of_the_files = kind in {"power-cut", "disk-full", "service-restart"}
+    assert result.measured.store == ("SQLite" if of_the_files else "model")
 
 
 def test_a_fault_that_comes_too_late_is_a_failure(live):
