@@ -58,7 +58,12 @@ def seconds(ms: int) -> str:
     """A duration for a person."""
     if ms < 1_000:
         return f"{ms} ms"
-    return f"{ms / 1000:.1f} s" if ms < 60_000 else f"{ms // 60_000} min {ms // 1000 % 60} s"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    minutes = ms // 60_000
+    if minutes < 120:
+        return f"{minutes} min {ms // 1000 % 60} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _print_rich(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

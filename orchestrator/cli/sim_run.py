@@ -177,6 +177,8 @@ def _print(result: Result) -> None:
     ]
     _table(["verdict", "what", "expected", "found"], checks)
     say()
+    if measured.violation:
+        say("the world stopped at the violation, so what was to come later is missing; its end:")
     for line in measured.last:
         say(f"  {line}")
     virtual, real = seconds(round(measured.virtual_s * 1000)), seconds(round(result.real_s * 1000))

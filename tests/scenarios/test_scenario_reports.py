@@ -15,7 +15,7 @@ from orchestrator.simulation.reports.document import document, json_report
 from orchestrator.simulation.reports.histogram import Bar, histogram, text_lines
 from orchestrator.simulation.reports.junit import junit_report
 from orchestrator.simulation.reports.page import html_report
-from orchestrator.simulation.scenarios.results import quantile
+from orchestrator.simulation.scenarios.results import judge, quantile
 
 FAILS = "\n[expect]\nclaimed = 4\ntimed_out = { at_least = 1 }\n"
 
@@ -35,6 +35,23 @@ def test_junit_takes_what_xml_cannot_say(live):
     lived = live()
     result = replace(lived, scenario=replace(lived.scenario, title='a <b> & \1 "c"'))
     assert ET.fromstring(junit_report(result))[0].get("name") == 'a <b> & ? "c"'
+
+
+@pytest.fixture
+def broken(live):
+    """The small scenario as it would be told had the world stopped at a violation."""
+    lived = live(more="\n[expect]\nclaimed = 5\n")
+    violation = "invariant 3: a press was lost"
+    measured = replace(lived.measured, violation=violation, last=("17 VIOLATION",))
+    return replace(lived, measured=measured, checks=judge(lived.scenario, measured))
+
+
+def test_a_violation_is_told_in_its_own_words_and_what_follows_from_it(broken):
+    first, second = ET.fromstring(junit_report(broken)).iter("failure")
+    assert first.get("message") == "invariant 3: a press was lost"
+    assert first.text.endswith("17 VIOLATION")
+    assert second.get("message").endswith("but the world stopped at the violation")
+    assert "The world stopped at the violation" in html_report(broken)
 
 
 def test_json_says_everything(live):

@@ -28,6 +28,10 @@ def test_a_supplied_scenario_ends_as_it_says_and_the_same_each_time(name):
     assert first.measured.trace == again.measured.trace
 
 
+def test_each_says_in_its_report_what_it_shows():
+    assert all(load(name).about for name in supplied())
+
+
 def test_another_seed_is_another_day():
     name = "two-stations"
     assert (

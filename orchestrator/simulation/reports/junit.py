@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from orchestrator.simulation.scenarios.results import Check, Result
+from orchestrator.simulation.scenarios.results import INVARIANTS, Check, Result
 
 # XML 1.0 has no way to write these.
 _UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -47,9 +47,14 @@ def _case(suite: ET.Element, result: Result, check: Check, time_s: float) -> Non
     case = ET.SubElement(suite, "testcase", attributes)
     if check.good:
         return
-    message = f"{check.name} is {check.found}; expected: {check.expected}"
+    broken = check.name == INVARIANTS
+    message = (
+        check.found if broken else f"{check.name} is {check.found}; expected: {check.expected}"
+    )
+    if result.measured.violation and not broken:
+        message += "; but the world stopped at the violation"
     failure = ET.SubElement(case, "failure", {"message": _text(message), "type": "expectation"})
-    last = result.measured.last if check.name == "invariants" else ()
+    last = result.measured.last if broken else ()
     failure.text = _text("\n".join([message, f"again: {result.again}", *last]))
 
 

@@ -68,7 +68,7 @@ def html_report(result: Result) -> str:
         body.append(_section("What went wrong on purpose", _counts("fault", measured.faults)))
     if measured.last:
         last = escape("\n".join(measured.last))
-        body.append(_section("The last lines of the trace", f"<pre>{last}</pre>"))
+        body.append(_section("The last lines of the trace", f"{_stopped(result)}<pre>{last}</pre>"))
     body.append(_section("The same world once more", _again(result)))
     inside = "\n".join(body)
     return (
@@ -77,6 +77,12 @@ def html_report(result: Result) -> str:
         f"<title>{escape(scenario.title)}: {verdict}</title><style>{_STYLE}</style></head>\n"
         f"<body><main>\n{inside}\n</main></body></html>\n"
     )
+
+
+def _stopped(result: Result) -> str:
+    if not result.measured.violation:
+        return ""
+    return "<p>The world stopped at the violation; what was to come later is missing above.</p>"
 
 
 def _tiles(result: Result) -> str:

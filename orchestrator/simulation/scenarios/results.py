@@ -13,6 +13,8 @@ from firmware_sim.world.tables import Bounds
 from orchestrator.domain.events import DISPOSITIONS
 
 QUANTILES: Final = (50, 95, 99)
+INVARIANTS: Final = "invariants"
+"""The name of the check that always comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def judge(scenario: Scenario, measured: Measured) -> tuple[Check, ...]:
     """The verdict: no violation and every fault in time, always; then what the file expects."""
     total = len(scenario.faults)
     checks = [
-        Check("invariants", "hold", measured.violation or "hold", not measured.violation),
+        Check(INVARIANTS, "hold", measured.violation or "hold", not measured.violation),
     ]
     if total:
         happened = measured.faults_happened
