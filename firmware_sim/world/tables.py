@@ -212,8 +212,16 @@ def nearest(name: str, known: Collection[str]) -> str:
     """What was probably meant, or all there is."""
     if not known:
         return "there are none"
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"did you mean {near[0]!r}" if near else f"there are: {', '.join(_listed(known))}"
+    by_sound = {_sound(one): one for one in sorted(known)}
+    near = difflib.get_close_matches(_sound(name), by_sound, n=1)
+    return (
+        f"did you mean {by_sound[near[0]]!r}" if near else f"there are: {', '.join(_listed(known))}"
+    )
+
+
+def _sound(name: str) -> str:
+    """What is left of a name when nobody looks at capitals and dashes."""
+    return name.lower().replace("-", "_")
 
 
 def _listed(known: Collection[str]) -> Sequence[str]:

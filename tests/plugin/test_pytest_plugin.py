@@ -64,7 +64,7 @@ def test_the_example_runs(project):
 
 
 def test_the_examples_of_the_documentation_run(project):
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    code = "\n\n".join(re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL))
     project.makepyfile(code)
     run(project).assert_outcomes(passed=code.count("def test_"))
 
