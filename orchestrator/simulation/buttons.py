@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware_sim.core.counter import ClickCounter
-from firmware_sim.core.device import MQTT, ButtonDevice, MqttEncoder, SerialEncoder
+from firmware_sim.core.device import ButtonDevice, MqttEncoder
+from firmware_sim.core.wire.click import ButtonClick
+from firmware_sim.core.wire.sentence import encode_sentence
 from firmware_sim.world.slots import MemorySlot
 from orchestrator.simulation.truth import Place, PressKey
 
@@ -17,7 +19,12 @@ class Said:
     key: PressKey
     topic: str
     payload: bytes
-    sentence: bytes
+    click: ButtonClick
+
+    @property
+    def sentence(self) -> bytes:
+        """The same on a cable."""
+        return encode_sentence(self.click)
 
 
 class Button:
@@ -39,14 +46,13 @@ class Button:
         self._device = ButtonDevice(
             device_id,
             ClickCounter(self._slot),
-            (MqttEncoder(namespace), SerialEncoder()),
+            (MqttEncoder(namespace),),
             key=self._key,
         )
 
     def press(self, click_type: str, now_ms: int) -> Said:
         """Press it."""
-        first, second = self._device.say(click_type, now_ms)
-        mqtt, serial = (first, second) if first.link == MQTT else (second, first)
-        press_id = f"{mqtt.click.boot_id}.{mqtt.click.counter}"
-        self.last = Said((self.place, press_id), mqtt.channel, mqtt.payload, serial.payload)
+        (frame,) = self._device.say(click_type, now_ms)
+        press_id = f"{frame.click.boot_id}.{frame.click.counter}"
+        self.last = Said((self.place, press_id), frame.channel, frame.payload, frame.click)
         return self.last

@@ -28,7 +28,7 @@ class Faults:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._clocks = scene.dice("clocks")
-        self._starters = scene.dice("starters")
+        self._triers = scene.dice("triers")
         self._power = asyncio.Lock()
         """Held while a service is being cut and started again."""
 
@@ -105,19 +105,31 @@ class Faults:
             self._scene.trace.fault("disk full")
             node.disk.full = True
         node.well_since_ms = 2**62
-        await asyncio.sleep(dice.uniform(0.5, 40.0))
+        full_s = dice.uniform(0.5, 40.0)
+        self._scene.later(self._press_in_vain(node, full_s))
+        await asyncio.sleep(full_s)
         _make_room(node)
         node.well_since_ms = self._scene.loop.now_ms()
         await self._start_afresh(node)
 
+    async def _press_in_vain(self, node: ServiceNode, full_s: float) -> None:
+        """Somebody tries whether anything works: the clicks wait until there is room."""
+        scene, dice = self._scene, self._triers
+        mine = [place for place in scene.buttons if scene.home_of(place[0]) is node]
+        for place in dice.sample(mine, k=len(mine)):
+            await asyncio.sleep(dice.uniform(0.0, full_s / len(mine)))
+            said = scene.buttons[place].press("SINGLE", scene.loop.now_ms())
+            scene.remember(said)
+            await scene.broker.publish(said.topic, said.payload, qos=1, retain=False)
+
     async def _start_afresh(self, node: ServiceNode) -> None:
         """Whoever made room restarts the machine, while what had waited for room waits still."""
-        await asyncio.sleep(self._starters.uniform(1.5, 5.0))
-        if self._starters.random() < _STARTED_AFRESH and node.up and not self._power.locked():
+        await asyncio.sleep(self._triers.uniform(1.5, 5.0))
+        if self._triers.random() < _STARTED_AFRESH and node.up and not self._power.locked():
             async with self._power:
                 self._scene.trace.fault("restart after room was made")
                 node.disk.pull_plug()
-                await asyncio.sleep(self._starters.uniform(1.5, 5.0))
+                await asyncio.sleep(self._triers.uniform(0.1, 3.0))
                 await self.restart(node)
 
     async def _restart_broker(self, dice: Any) -> None:

@@ -35,7 +35,18 @@ class Gate:
 
     async def outlives(self, task: asyncio.Task[Any]) -> bool:
         """Return when the task has ended or the process is killed; whether the process lives."""
-        await asyncio.wait((task, self._shut), return_when=asyncio.FIRST_COMPLETED)
+        woken = self._loop.create_future()
+
+        def wake(_: asyncio.Future[Any]) -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        task.add_done_callback(wake)
+        self._shut.add_done_callback(wake)
+        try:
+            await woken
+        finally:
+            self._shut.remove_done_callback(wake)
         return self.alive
 
     async def check(self) -> None:

@@ -166,7 +166,8 @@ class FarClaims:
 
     async def _travel(self) -> None:
         await asyncio.sleep(self.delay_s())
-        await self._gate.check()
+        if not self._gate.alive:
+            await self._gate.check()
 
 
 class _Exchange(Generic[T]):

@@ -86,6 +86,7 @@ class ServiceNode:
         self.service: ClaimService | None = None
         self._hub = FactHub()
         self._ingest: Ingest | None = None
+        self._apis: dict[Caller, WitnessedClaims] = {}
 
     @property
     def disk(self) -> AnyDisk:
@@ -113,6 +114,7 @@ class ServiceNode:
             new_id=lambda: f"{self.name}{self.starts}-{next(self._ids):06d}",
         )
         self._ingest = Ingest(self.service)
+        self._apis = {}
         self.up = True
         self.well_since_ms = self._loop.now_ms()
         self._run(self.service.run_deadlines())
@@ -141,8 +143,13 @@ class ServiceNode:
         """The claim API of this caller; None while the service is down."""
         if not self.up or self.service is None or self._ingest is None or self.store is None:
             return None
-        api = LocalClaims(self.service, self._hub, caller, self._ingest.receive_frames)
-        return WitnessedClaims(api, self.service, self.store, caller, self._watchers.fail)
+        found = self._apis.get(caller)
+        if found is None:
+            api = LocalClaims(self.service, self._hub, caller, self._ingest.receive_frames)
+            found = self._apis[caller] = WitnessedClaims(
+                api, self.service, self.store, caller, self._watchers.fail
+            )
+        return found
 
     async def unless_killed(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Do this beside the service, in its process; None when it is killed before the end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ class Trace:
     def __init__(self, loop: SimulatedLoop) -> None:
         self._loop = loop
         self._hash = hashlib.sha256()
-        self.tail: list[str] = []
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.counts: Counter[str] = Counter()
 
     def note(self, line: str) -> None:
@@ -35,7 +35,6 @@ class Trace:
         text = f"{self._loop.now_ms()} {line}"
         self._hash.update(text.encode() + b"\n")
         self.tail.append(text)
-        del self.tail[:-_TAIL_LINES]
 
     def count(self, what: str) -> None:
         """One more of these."""

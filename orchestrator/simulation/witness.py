@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.claims.local import LocalClaims
@@ -127,12 +128,7 @@ class WitnessedClaims:
     # --- private ---------------------------------------------------------------------------------
 
     async def _of_epoch(self, device_id: str, epoch: int) -> Attempt | None:
-        query = AttemptQuery(
-            namespace=self._caller.namespace,
-            account=self._caller.account,
-            device_id=device_id,
-            limit=_ALL,
-        )
+        query = _attempts_of(self._caller.namespace, self._caller.account, device_id)
         return next((one for one in await self._store.attempts(query) if one.epoch == epoch), None)
 
     async def _outcome(self, device_id: str, epoch: int) -> str | None:
@@ -155,3 +151,8 @@ class WitnessedClaims:
         except InvariantError as error:
             self._fail(error)
             raise
+
+
+@lru_cache(50_000)
+def _attempts_of(namespace: str, account: str, device_id: str) -> AttemptQuery:
+    return AttemptQuery(namespace=namespace, account=account, device_id=device_id, limit=_ALL)

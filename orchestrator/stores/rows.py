@@ -280,7 +280,8 @@ event_row: Final = attrgetter(
 
 def to_event(row: Row) -> DeviceEvent:
     """The event of a row; its ``seq`` comes last."""
-    return DeviceEvent(
+    return made(
+        DeviceEvent,
         event_id=row[0],
         namespace=row[1],
         device_id=row[2],

@@ -181,7 +181,7 @@ class HeldButton:
             if self._touch is not None:
                 self._touch.station.hear(key, frame)
             return
-        self._scene.remember(Said(key, frame.channel, frame.payload, b""))
+        self._scene.remember(Said(key, frame.channel, frame.payload, click))
         if QUEUED_PRESS.name in self.make.misbehaviours:
             self._air.send_late(frame)
         else:
