@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from types import TracebackType
@@ -25,6 +26,7 @@ class Progress:
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._what = ""
+        self._far = ""
         # What is done within the first seconds needs no line in the log of a CI job.
         self._said_s = time.monotonic()
 
@@ -52,10 +54,13 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt | asyncio.CancelledError):
+            note(f"cancelled{self._far}: there is no verdict")
 
     def tell(self, what: str, done: int, of: int) -> None:
         """``done`` of ``of`` are done of this; ``of`` 0 when nobody knows how many."""
         now_s = time.monotonic()
+        self._far = f" at {what}, {done} of {of}" if of else f" at {what}, {done}"
         if self._silent:
             return
         if self._bar is None:
