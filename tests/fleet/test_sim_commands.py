@@ -192,6 +192,16 @@ async def test_to_claim_beside_a_service_that_runs_its_address_is_asked_for(brok
     assert "--service http://HOST:PORT" in ran.stderr
 
 
+@pytest.mark.parametrize("how", [KeyboardInterrupt, asyncio.CancelledError])
+def test_who_cancels_is_told_how_far_it_was(capsys, how):
+    from orchestrator.cli.sim_progress import Progress
+
+    with pytest.raises(how), Progress() as progress:
+        progress.tell("clicking", 12, 300)
+        raise how
+    assert capsys.readouterr().err == "cancelled at clicking, 12 of 300: there is no verdict\n"
+
+
 @pytest.mark.parametrize(
     ("acknowledged", "last"), [(3, "PASSED: "), (2, "  of those that it took: ")]
 )
