@@ -150,6 +150,7 @@ def test_a_number_that_cannot_be_is_refused(arguments, says):
     assert says in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_planted_bug_ends_with_the_line_that_shows_it_again_and_the_smallest_plan():
     ran = subprocess.run(
         [sys.executable, ROOT / "scripts" / "vopr", "--bug", "epoch-not-raised", "--seeds", "5"],
