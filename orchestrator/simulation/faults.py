@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, Final, Literal
 
+from orchestrator.domain.errors import ClickclaimError
+from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.checks import check_device, check_nothing_lost, learn
 from orchestrator.simulation.nodes import ServiceNode
 from orchestrator.simulation.scene import Scene
@@ -18,8 +21,6 @@ _CUTS: Final[tuple[Literal["plug", "before", "after", "torn"], ...]] = (
     "after",
     "torn",
 )
-# How likely whoever made room on a disk restarts the machine then.
-_STARTED_AFRESH: Final = 0.7
 
 
 class Faults:
@@ -106,30 +107,41 @@ class Faults:
             node.disk.full = True
         node.well_since_ms = 2**62
         full_s = dice.uniform(0.5, 40.0)
-        self._scene.later(self._press_in_vain(node, full_s))
+        self._scene.later(self._try(node, full_s))
         await asyncio.sleep(full_s)
         _make_room(node)
         node.well_since_ms = self._scene.loop.now_ms()
         await self._start_afresh(node)
 
-    async def _press_in_vain(self, node: ServiceNode, full_s: float) -> None:
-        """Somebody tries whether anything works: the clicks wait until there is room."""
+    async def _try(self, node: ServiceNode, full_s: float) -> None:
+        """Somebody presses while the disk is full, and begins a claim when there is room.
+
+        The click waits for room, and is not committed yet when the claim begins.
+        """
         scene, dice = self._scene, self._triers
-        mine = [place for place in scene.buttons if scene.home_of(place[0]) is node]
-        for place in dice.sample(mine, k=len(mine)):
-            await asyncio.sleep(dice.uniform(0.0, full_s / len(mine)))
-            said = scene.buttons[place].press("SINGLE", scene.loop.now_ms())
-            scene.remember(said)
-            await scene.broker.publish(said.topic, said.payload, qos=1, retain=False)
+        before_s = dice.uniform(0.0, full_s / 2)
+        await asyncio.sleep(before_s)
+        stations = [one for one in scene.stations if one.service is node]
+        if not stations or not scene.buttons:
+            return
+        station, device_id = dice.choice(stations), f"B{dice.randint(1, scene.plan.devices)}"
+        place = (station.caller.namespace, device_id)
+        said = scene.buttons[place].press("SINGLE", scene.loop.now_ms())
+        scene.remember(said)
+        await scene.broker.publish(said.topic, said.payload, qos=1, retain=False)
+        await asyncio.sleep(full_s - before_s + dice.uniform(0.1, 1.0))
+        with contextlib.suppress(ClickclaimError, ServiceAwayError):
+            await station.api().initiate(device_id, invocation=f"tried at {scene.loop.now_ms()}")
 
     async def _start_afresh(self, node: ServiceNode) -> None:
         """Whoever made room restarts the machine, while what had waited for room waits still."""
-        await asyncio.sleep(self._triers.uniform(1.5, 5.0))
-        if self._triers.random() < _STARTED_AFRESH and node.up and not self._power.locked():
+        dice = self._triers
+        await asyncio.sleep(dice.uniform(1.5, 4.0))
+        if node.up and not self._power.locked():
             async with self._power:
                 self._scene.trace.fault("restart after room was made")
                 node.disk.pull_plug()
-                await asyncio.sleep(self._triers.uniform(0.1, 3.0))
+                await asyncio.sleep(dice.uniform(0.1, 3.0))
                 await self.restart(node)
 
     async def _restart_broker(self, dice: Any) -> None:

@@ -320,7 +320,7 @@ async def test_without_the_stream_the_attempt_itself_is_read(world, how):
     assert (await claim).outcome == "CLAIMED"
 
 
-async def test_a_proven_stream_spares_the_service_all_polling(world):
+def counting_reads(world) -> tuple:
     reads = []
     api = world.api()
     read = api.attempt
@@ -330,8 +330,26 @@ async def test_a_proven_stream_spares_the_service_all_polling(world):
         return await read(attempt_id)
 
     api.attempt = counted
+    return api, reads
+
+
+async def test_a_proven_stream_spares_the_service_all_polling(world):
+    api, reads = counting_reads(world)
     claim = begin(world, api)
     await world.advance(119_999)
-    assert len(reads) < 10
+    assert len(reads) < 6
     claim.cancel()
     await asyncio.gather(claim, return_exceptions=True)
+
+
+async def test_the_fact_of_our_own_initiate_is_no_reason_to_ask_again(world):
+    api, reads = counting_reads(world)
+    claim = begin(world, api)
+    await world.settle()
+    assert len(reads) == 1
+    await world.advance(20_000)
+    assert len(reads) == 2  # the look at the attempt before the stream had proven itself
+    await world.press(BUTTON)
+    await world.settle()
+    assert (await claim).outcome == "CLAIMED"
+    assert len(reads) == 4

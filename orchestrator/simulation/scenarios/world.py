@@ -37,8 +37,13 @@ from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import Press, PressKey, Truth
 from orchestrator.units import PutKey, StoredKey
 
-Progress = Callable[[int, int], None]
-"""So many units are through, of so many."""
+Progress = Callable[[int, int], bool]
+"""Told that so many units are through, of so many; says whether to go on."""
+
+
+class StoppedError(Exception):
+    """Whoever watches has seen enough."""
+
 
 # The time to finalize, and the grace: beyond a window after the end, nothing may be open.
 _HEALING_S: Final = 65.0
@@ -58,7 +63,7 @@ class ScenarioWorld(Course):
         self._scenario = scenario
         self._modelled = not any(one.kind in _OF_THE_FILES for one in scenario.faults)
         super().__init__(Scene(_plan(scenario, seed), SimulatedLoop(seed)), _LONGEST_S)
-        self._on_progress = on_progress or (lambda _done, _of: None)
+        self._on_progress = on_progress or (lambda _done, _of: True)
         self._made: dict[PressKey, Made] = {}
         self._matched: dict[str, PressKey] = {}
         """The click of each event that counted."""
@@ -144,7 +149,9 @@ class ScenarioWorld(Course):
         outcome = told.attempt.outcome if told.attempt else f"REFUSED {told.refused}"
         self._scene.trace.note(f"told {told.claim_id} {outcome}")
         self._ended.append(ended)
-        self._on_progress(len(self._ended), sum(one.units for one in self._scenario.arrivals))
+        of = sum(one.units for one in self._scenario.arrivals)
+        if not self._on_progress(len(self._ended), of):
+            self._scene.fail(StoppedError(f"after {len(self._ended)} of {of} units"))
 
     # --- who is there ----------------------------------------------------------------------------
 
