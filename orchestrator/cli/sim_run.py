@@ -13,6 +13,7 @@ from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
 from orchestrator.cli.options import AsJson
 from orchestrator.cli.output import note, print_json, print_table, say, seconds
 from orchestrator.cli.sim_progress import Progress
+from orchestrator.cli.sim_stop import stoppable
 
 if TYPE_CHECKING:
     from orchestrator.simulation.scenarios.results import Result
@@ -55,10 +56,6 @@ def run(
     The same seed is the same world, to the hash of its trace. Exit code 0: everything came as the
     scenario expects and every invariant held; 1: not.
     """
-    from firmware_sim.world.scenario import check_seed
-    from firmware_sim.world.tables import ScenarioError
-    from orchestrator.simulation.scenarios.run import load, run_scenario
-
     report = ReportKind.JSON if as_json and report is None else report
     if list_them:
         _list(as_json=as_json)
@@ -69,19 +66,7 @@ def run(
         usage("--out is where a report goes; say which.", f"--report html --out {out}")
     if out is not None:
         _check_writable(out)
-    try:
-        if seed is not None:
-            check_seed(seed, "--seed")
-    except ScenarioError as error:
-        usage(f"{error}.", f"clickclaim sim run {scenario} --seed 1")
-    try:
-        wanted = load(scenario)
-        with Progress() as progress:
-            result = run_scenario(
-                scenario, wanted, seed, lambda done, of: progress.tell("claims", done, of)
-            )
-    except ScenarioError as error:
-        usage(f"{error}.", "supplied ones to learn from: clickclaim sim run --list")
+    result = _live(scenario, seed)
     text = None if report is None else _report(report, result)
     if text is not None and out is None:
         typer.echo(text, nl=False)
@@ -91,6 +76,30 @@ def run(
         _write(out, text)
         note(f"report: {out}")
     raise SystemExit(0 if result.good else FAILED)
+
+
+def _live(scenario: str, seed: int | None) -> Result:
+    """The result, while somebody watches who may have enough of it."""
+    from firmware_sim.world.scenario import check_seed
+    from firmware_sim.world.tables import ScenarioError
+    from orchestrator.simulation.scenarios.run import load, run_scenario
+
+    try:
+        if seed is not None:
+            check_seed(seed, "--seed")
+    except ScenarioError as error:
+        usage(f"{error}.", f"clickclaim sim run {scenario} --seed 1")
+    with Progress() as progress, stoppable() as asked:
+
+        def on_progress(done: int, of: int) -> bool:
+            progress.tell("claims", done, of)
+            return not asked()
+
+        try:
+            result = run_scenario(scenario, load(scenario), seed, on_progress)
+        except ScenarioError as error:
+            usage(f"{error}.", "supplied ones to learn from: clickclaim sim run --list")
+    return result
 
 
 def _list(*, as_json: bool) -> None:

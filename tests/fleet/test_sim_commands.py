@@ -196,9 +196,13 @@ async def test_to_claim_beside_a_service_that_runs_its_address_is_asked_for(brok
 def test_who_cancels_is_told_how_far_it_was(capsys, how):
     from orchestrator.cli.sim_progress import Progress
 
-    with pytest.raises(how), Progress() as progress:
-        progress.tell("clicking", 12, 300)
-        raise how
+    def work():
+        with Progress() as progress:
+            progress.tell("clicking", 12, 300)
+            raise how
+
+    with pytest.raises(how):
+        work()
     assert capsys.readouterr().err == "cancelled at clicking, 12 of 300: there is no verdict\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -11,10 +12,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from orchestrator.cli.app import run_command
+from orchestrator.cli.sim_progress import Progress
 from orchestrator.simulation.reports.document import document, json_report
 from orchestrator.simulation.reports.histogram import Bar, histogram, text_lines
 from orchestrator.simulation.reports.junit import junit_report
 from orchestrator.simulation.reports.page import html_report
+from orchestrator.simulation.scenarios import run
 from orchestrator.simulation.scenarios.results import judge, quantile
 
 FAILS = "\n[expect]\nclaimed = 4\ntimed_out = { at_least = 1 }\n"
@@ -137,13 +140,13 @@ def test_quantiles_are_values_that_were_there():
 
 @pytest.fixture
 def cli(capsys):
-    def run(*arguments: object) -> tuple[int, str, str]:
+    def sim_run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
         code = run_command(["sim", "run", *map(str, arguments)])
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    return run
+    return sim_run
 
 
 @pytest.fixture
@@ -236,6 +239,26 @@ def test_the_line_that_runs_it_again_can_be_typed(cli, file):
     _, out, _ = cli(spaced, "--report", "junit")
     assert 'classname="clickclaim.scenario.my day-v2"' in out
     assert f"again: clickclaim sim run '{spaced}' --seed 0" in cli(spaced)[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_cancels_gets_130_and_nothing_is_left_behind(cli, file, monkeypatch, tmp_path, number):
+    before = signal.getsignal(number)
+    monkeypatch.setattr(run, "_MEMORY", tmp_path / "worlds")
+    (tmp_path / "worlds").mkdir()
+    tell = Progress.tell
+
+    def pressed_at_the_second_claim(self, what, done, of):
+        tell(self, what, done, of)
+        if done == 2:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(Progress, "tell", pressed_at_the_second_claim)
+    code, out, err = cli(file)
+    assert (code, out) == (130, "")
+    assert err == "cancelled at claims, 2 of 4: there is no verdict\n"
+    assert list((tmp_path / "worlds").iterdir()) == []
+    assert signal.getsignal(number) is before
 
 
 def test_the_list_names_what_is_supplied(cli):
