@@ -112,6 +112,13 @@ def test_a_signal_that_never_closes_is_drawn_with_a_question(trace, tmp_path):
     assert "the contact never closes" in ran.stderr
 
 
+def test_an_address_that_is_none_is_a_usage_error():
+    for url in ("127.0.0.1", "http://127.0.0.1/", "mqtt://127.0.0.1:99999/", "embedded"):
+        ran = run("fleet", "--mqtt", url)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert "write it as mqtt://" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
