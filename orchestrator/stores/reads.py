@@ -44,6 +44,7 @@ _DUE_ATTEMPTS: Final = (
     " ORDER BY deadline_ms, attempt_id LIMIT ?"
 )
 _EARLIEST_DEADLINE: Final = "SELECT min(deadline_ms) FROM attempts WHERE outcome IS NULL"
+_ALIAS: Final = "SELECT device_id FROM aliases WHERE namespace = ? AND address = ?"
 _ANSWER: Final = f"{_ANSWERS} WHERE access_key = ? AND operation = ? AND invocation = ?"
 
 
@@ -206,12 +207,15 @@ class Reads:
         sql = f"{_KEYS} WHERE namespace = ? AND device_id = ? ORDER BY kind"
         return [small_rows.to_key(row) for row in self._rows(sql, (namespace, device_id))]
 
-    def aliases(
-        self, namespace: str, *, address: str | None = None, device_id: str | None = None
-    ) -> list[tuple[str, str]]:
-        """As ``Store.aliases``, and of one address for ``Store.alias``."""
+    def alias(self, namespace: str, address: str) -> str | None:
+        """As ``Store.alias``."""
+        found = self._rows(_ALIAS, (namespace, address))
+        return str(found[0][0]) if found else None
+
+    def aliases(self, namespace: str, device_id: str | None) -> list[tuple[str, str]]:
+        """As ``Store.aliases``."""
         where = Where()
-        where.equal(namespace=namespace, address=address, device_id=device_id)
+        where.equal(namespace=namespace, device_id=device_id)
         sql = f"SELECT address, device_id FROM aliases{where} ORDER BY address"  # noqa: S608
         return self._rows(sql, where.values)
 

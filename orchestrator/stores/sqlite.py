@@ -171,12 +171,11 @@ class SqliteStore:
 
     async def alias(self, namespace: str, address: str) -> str | None:
         """As ``Store.alias``."""
-        found = self._read(self._reads.aliases, namespace, address=address)
-        return found[0][1] if found else None
+        return self._read(self._reads.alias, namespace, address)
 
     async def aliases(self, namespace: str, device_id: str | None = None) -> list[tuple[str, str]]:
         """As ``Store.aliases``."""
-        return self._read(self._reads.aliases, namespace, device_id=device_id)
+        return self._read(self._reads.aliases, namespace, device_id)
 
     async def deliveries(self, due_ms: int, limit: int = 100) -> list[Delivery]:
         """As ``Store.deliveries``."""
