@@ -122,11 +122,13 @@ class Faults:
         before_s = dice.uniform(0.0, full_s / 2)
         await asyncio.sleep(before_s)
         stations = [one for one in scene.stations if one.service is node]
-        if not stations or not scene.buttons:
+        if not stations:
             return
         station, device_id = dice.choice(stations), f"B{dice.randint(1, scene.plan.devices)}"
-        place = (station.caller.namespace, device_id)
-        said = scene.buttons[place].press("SINGLE", scene.loop.now_ms())
+        button = scene.buttons.get((station.caller.namespace, device_id))
+        if button is None:  # nobody has unpacked it yet
+            return
+        said = button.press("SINGLE", scene.loop.now_ms())
         scene.remember(said)
         await scene.broker.publish(said.topic, said.payload, qos=1, retain=False)
         await asyncio.sleep(full_s - before_s + dice.uniform(0.1, 1.0))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hardware.families import native
+from hardware.sources.mqtt_connection import Connection
 from orchestrator.claims import answers, claiming, codes, context, deadlines, devices, registry
 from orchestrator.claims.context import Context, MovedError, Plan
 from orchestrator.claims.views import CodeClaimed
@@ -447,6 +448,14 @@ def puback_before_commit() -> list[Patch]:
         await self._put(ear, frame, nobody)
 
     return [(Ingest, "_take_in", take_in)]
+
+
+@bug("the MQTT marker passes clicks that are not committed yet")
+def marker_passes_uncommitted() -> list[Patch]:
+    def as_if_all_were_done(self: Connection, sent_ms: int) -> int:
+        return sent_ms
+
+    return [(Connection, "_handled_until_ms", as_if_all_were_done)]
 
 
 @bug("a click that the store cannot take is given up")
