@@ -7,7 +7,9 @@ from orchestrator.cli.sim_fleet import fleet
 from orchestrator.cli.sim_plot import plot
 from orchestrator.cli.sim_run import run
 
-app = new_app("Simulate buttons: scenarios, fleets on a real broker, plots of contacts.", group=True)
+app = new_app(
+    "Simulate buttons: scenarios, fleets on a real broker, plots of contacts.", group=True
+)
 
 # Each subcommand is a module beside this one, which loads what it needs when it runs.
 app.command(short_help="Connect many buttons to a broker: is any click lost?")(fleet)
