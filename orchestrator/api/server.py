@@ -21,6 +21,8 @@ GRACE_S: Final = 2
 # who closes it and never finds it closed.
 KEEP_ALIVE_S: Final = 75
 _BACKLOG: Final = 2048
+# How often uvicorn writes a new Date header.
+_TICK_S: Final = 1.0
 
 
 class BindError(ClickclaimError):
@@ -71,7 +73,7 @@ class ApiServer:
         if self._server is None or self._task is None:
             return
         self._app.close()
-        self._server.should_exit = True
+        self._server.end()
         await self._task
 
     async def wait(self) -> None:
@@ -81,15 +83,27 @@ class ApiServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, and with an event that says when it is ready."""
+    """uvicorn without its signal handlers, and with events for its beginning and its end."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._told = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop serving, now and not when it is looked for next."""
+        self.should_exit = True
+        self._told.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        # uvicorn's own loop wakes ten times a second, also when nobody asks for anything.
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), _TICK_S)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
