@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import usage
 from orchestrator.domain.ids import DEFAULT_NAMESPACE
 from orchestrator.runtime.folder import default_data_folder
 
@@ -61,3 +62,14 @@ DEFAULT: str = DEFAULT_NAMESPACE
 def folder_of(data: Path | None) -> Path:
     """The data folder that is meant."""
     return default_data_folder() if data is None else data
+
+
+def check_broker_url(url: str) -> None:
+    """End with a usage error when this is no broker's URL, before anything is tried."""
+    from firmware_sim.links.errors import LinkError
+    from firmware_sim.links.mqtt_url import parse_mqtt_url
+
+    try:
+        parse_mqtt_url(url)
+    except LinkError as error:
+        usage(f"--mqtt: {error}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from orchestrator.cli.app import UNUSABLE, CommandError, new_app, run_async, usage
-from orchestrator.cli.options import DEFAULT, AsJson, Namespace
+from orchestrator.cli.options import DEFAULT, AsJson, Namespace, check_broker_url
 from orchestrator.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def press(
 
     The button's numbers go on from one press to the next: they are kept in your state folder.
     """
+    check_broker_url(mqtt)
     key = b"" if key_file is None else _read_key(key_file)
     said = run_async(lambda: _press(mqtt, device_id, click, namespace, key, test_mode=test_mode))
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, run_async, usage
-from orchestrator.cli.options import DEFAULT, AccessKey, AsJson, Namespace
+from orchestrator.cli.options import DEFAULT, AccessKey, AsJson, Namespace, check_broker_url
 from orchestrator.cli.output import note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def fleet(
         usage("A namespace over the API is that of the access key; leave --namespace out.")
     if not isfinite(duration):
         usage(f"--duration is {duration}; it must be a number of seconds.", "--duration 30")
-    _check_url(mqtt)
+    check_broker_url(mqtt)
     a_second = _rate(rate)
     if claim and a_second is None:
         usage("--claim needs a number of claims a second.", "--rate 100")
@@ -105,16 +105,6 @@ def fleet(
     else:
         _print(report)
     raise SystemExit(0 if report.good else FAILED)
-
-
-def _check_url(url: str) -> None:
-    from firmware_sim.links.errors import LinkError
-    from firmware_sim.links.mqtt_url import parse_mqtt_url
-
-    try:
-        parse_mqtt_url(url)
-    except LinkError as error:
-        usage(f"--mqtt: {error}.")
 
 
 def _rate(text: str) -> float | None:

@@ -60,6 +60,7 @@ def test_every_option_says_what_it_is_for():
         (["serve", "--frobnicate"], 2, "--frobnicate"),
         (["serve", "--profile", "prod"], 2, "prod"),
         (["press", "A1"], 2, "--mqtt"),
+        (["press", "A1", "--mqtt", "127.0.0.1:1883"], 2, "write it as mqtt://"),
     ],
 )
 def test_the_program_itself(arguments, code, says):
