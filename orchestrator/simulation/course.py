@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,11 @@ SETTLED_S: Final = 12.0
 _LOOK_EVERY_S: Final = 10.0
 # Some 30 MB.
 _OBJECTS_UNTIDIED: Final = 100_000
+# What a world leaves (tasks, SQLite's pages) is some megabytes; to look for it after each would be
+# a tenth of the time.
+_TIDIED_EVERY: Final = 16
+
+_worlds = itertools.count(1)
 
 
 class Course:
@@ -207,6 +213,8 @@ def _seldom_tidied() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+        if next(_worlds) % _TIDIED_EVERY == 0:
+            gc.collect()
 
 
 async def _all(tasks: Sequence[asyncio.Task[Any]]) -> None:

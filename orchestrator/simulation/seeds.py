@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import shutil
@@ -22,9 +21,6 @@ from orchestrator.simulation.world import Verdict, World
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh folder is made below it
 # So few seeds go to a process at once that the last ones are not all in one.
 _CHUNK: Final = 4
-# Worlds are lived with the garbage collector at rest. What one leaves (tasks, SQLite's pages) is
-# some megabytes; to look for it after each would be a tenth of the time.
-_TIDIED_EVERY: Final = 16
 
 
 @contextmanager
@@ -70,6 +66,4 @@ def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> It
 
 
 def _run_slim(seed: int, *, twice: bool) -> Verdict:
-    if seed % _TIDIED_EVERY == 0:
-        gc.collect()
     return replace(run_seed(seed, twice=twice), told=())
