@@ -38,8 +38,8 @@ SETTLED_S: Final = 12.0
 _LOOK_EVERY_S: Final = 10.0
 # Some 30 MB.
 _OBJECTS_UNTIDIED: Final = 100_000
-# What a world leaves (tasks, pages of SQLite) is half a megabyte; to look for it after each would be
-# a tenth of the time.
+# What a world leaves (tasks, pages of SQLite) is half a megabyte. To look for it after each world
+# would be a tenth of the time.
 _TIDIED_EVERY: Final = 64
 
 _worlds = itertools.count(1)
