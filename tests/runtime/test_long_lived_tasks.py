@@ -159,12 +159,13 @@ async def test_an_http_server_that_ends_by_itself_ends_the_service(monkeypatch, 
 
     broken = asyncio.Event()
 
-    async def main_loop(_server):
+    async def on_tick(_server, _counter):
         await broken.wait()
         if error:
             raise error
+        return True
 
-    monkeypatch.setattr(uvicorn.Server, "main_loop", main_loop)
+    monkeypatch.setattr(uvicorn.Server, "on_tick", on_tick)
     patience = asyncio.timeout(30)
 
     async def serve_for_ever():
