@@ -197,6 +197,8 @@ def test_a_service_whose_work_fails_ends_with_a_sentence_and_a_failure(
         raise StoreError("The data folder is gone. Mount it again and start the service.")
 
     monkeypatch.setattr(ClaimService, "run_deadlines", deadlines)
+    # Its log handler would stay in this process, and write to a stream that is closed by then.
+    monkeypatch.setattr("orchestrator.cli.serve._log_to_stderr", lambda _level: None)
     code = run_command(
         ["serve", "--http", "127.0.0.1:0", "--mqtt", "none", "--data", str(tmp_path), "--json"]
     )
