@@ -77,7 +77,9 @@ class RowCache:
         seen_by_write = _data_version(self._write)
         if seen_by_write == self._seen_by_write:
             for key, row in changes.items():
-                if row is not None:
+                if row is None:
+                    self._rows.pop(key, None)  # it may have been read while it was on its way out
+                else:
                     self.put(key, row)
         else:
             self._rows.clear()

@@ -23,6 +23,7 @@ from orchestrator.units import (
     EventQuery,
     Purge,
     PutMeta,
+    RemoveDevice,
     SwapDevice,
 )
 from tests.stores import values
@@ -141,6 +142,19 @@ async def test_reads_during_a_commit_see_what_was_committed_before(held, executo
     await unit
     assert await held.device("default", "D1") == replace(after, version=2)
     assert await held.device("default", "D2") == stored(device("D2"))
+
+
+async def test_a_device_that_is_read_while_it_is_removed_is_gone_afterwards(held, executor):
+    executor.holding = False
+    await held.unit([AddDevice(device())])
+    executor.holding = True
+    unit = asyncio.create_task(held.unit([RemoveDevice(stored(device()))]))
+    await turns()
+    assert executor.held == 1
+    assert await held.device("default", "D1") == stored(device())
+    executor.release()
+    assert await unit == Committed()
+    assert await held.device("default", "D1") is None
 
 
 async def test_a_purge_runs_aside_and_alone(held, executor):
