@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -10,6 +11,9 @@ import httpx
 
 # As many as the HTTP library opens at most by default.
 MOST_CONNECTIONS: Final = 100
+
+# Well below what any server allows, so that it is the client who closes.
+IDLE_S: Final = 5.0
 
 _ONE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 
@@ -19,25 +23,33 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
     The library's own pool looks at all its connections, a system call for each, whenever a request
     begins or ends: with two dozen under way that is more work than the requests themselves. The
-    connection that was used last is used next, so that the others may grow old and be closed.
+    connection that was used last is used next, so that the others grow old and are closed, by the
+    next request after ``idle_s``.
     """
 
-    def __init__(self, *, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(self, *, most: int = MOST_CONNECTIONS, idle_s: float = IDLE_S) -> None:
         # Reading the certificates takes longer than many requests: once for all connections.
         self._tls = httpx.create_ssl_context(trust_env=False)
-        self._free: list[httpx.AsyncHTTPTransport] = []
-        self._all: list[httpx.AsyncHTTPTransport] = []
+        # With the moment since which it is free; the longest first.
+        self._free: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()
+        self._all: dict[httpx.AsyncHTTPTransport, None] = {}
+        self._most = most
         self._room = asyncio.Semaphore(most)
+        self._idle_s = idle_s
 
     @property
     def connections(self) -> int:
-        """How many were opened, in use or not."""
+        """How many there are, in use or not."""
         return len(self._all)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send on a free connection, which is taken until the response is closed."""
-        await self._room.acquire()
-        transport = self._free.pop() if self._free else self._new()
+        """Send on a free connection, which is taken until the response is closed.
+
+        PoolTimeout when none becomes free within the request's own patience.
+        """
+        await self._close_idle()
+        await self._wait_for_room(request)
+        transport = self._free.pop()[0] if self._free else self._new()
         try:
             response = await transport.handle_async_request(request)
         except BaseException:
@@ -54,16 +66,32 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for transport in self._all:
+        for transport in [*self._all]:
+            await transport.aclose()
+
+    async def _wait_for_room(self, request: httpx.Request) -> None:
+        try:
+            async with asyncio.timeout(request.extensions.get("timeout", {}).get("pool")):
+                await self._room.acquire()
+        except TimeoutError:
+            raise httpx.PoolTimeout(
+                f"all connections to it are in use, {self._most} of {self._most}", request=request
+            ) from None
+
+    async def _close_idle(self) -> None:
+        before_s = asyncio.get_running_loop().time() - self._idle_s
+        while self._free and self._free[0][1] <= before_s:
+            transport, _ = self._free.popleft()
+            del self._all[transport]
             await transport.aclose()
 
     def _new(self) -> httpx.AsyncHTTPTransport:
         transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=_ONE)
-        self._all.append(transport)
+        self._all[transport] = None
         return transport
 
     def _give_back(self, transport: httpx.AsyncHTTPTransport) -> None:
-        self._free.append(transport)
+        self._free.append((transport, asyncio.get_running_loop().time()))
         self._room.release()
 
 

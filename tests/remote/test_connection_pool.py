@@ -15,6 +15,7 @@ class Service:
 
     def __init__(self):
         self.connections = 0
+        self.closed = asyncio.Queue()
         self.under_way = 0
         self.most_under_way = 0
         self.let = asyncio.Event()
@@ -52,6 +53,7 @@ class Service:
             pass
         finally:
             writer.close()
+            self.closed.put_nowait(None)
 
     async def until_under_way(self, count):
         async with asyncio.timeout(10):
@@ -94,6 +96,33 @@ async def test_what_is_more_than_the_limit_waits_for_its_turn(service):
         assert await asyncio.gather(*[ask(client, service) for _ in range(30)]) == ["ok"] * 30
     assert service.most_under_way <= 3
     assert pool.connections <= 3
+
+
+async def test_who_waits_for_a_turn_too_long_is_told_so(service):
+    short = httpx.Timeout(10, pool=0.01)
+    async with httpx.AsyncClient(transport=ConnectionPool(most=1)) as client:
+        service.endless = True
+        async with client.stream("GET", service.url):
+            service.endless = False
+            async with asyncio.timeout(10):
+                with pytest.raises(httpx.PoolTimeout, match="1 of 1"):
+                    await client.get(service.url, timeout=short)
+        assert await ask(client, service) == "ok"
+
+
+async def test_connections_that_nobody_needs_any_more_are_closed(service):
+    pool = ConnectionPool(idle_s=0)
+    async with httpx.AsyncClient(transport=pool) as client:
+        service.let.clear()
+        asked = [asyncio.create_task(ask(client, service)) for _ in range(8)]
+        await service.until_under_way(8)
+        service.let.set()
+        await asyncio.gather(*asked)
+        assert await ask(client, service) == "ok"
+        async with asyncio.timeout(10):
+            for _ in range(8):
+                await service.closed.get()
+        assert pool.connections == 1
 
 
 async def test_a_connection_that_breaks_is_replaced_and_its_place_is_free(service):
