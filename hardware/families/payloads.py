@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Final
 
 # A button's message has a few hundred bytes; zigbee2mqtt's longest, with a device description in
@@ -46,10 +45,11 @@ def integer(value: Any, low: int = 0, high: int = 2**63) -> int | None:
 
 
 def number(value: Any, low: float, high: float) -> float | None:
-    """The finite number itself when it is within bounds; None otherwise."""
+    """The number itself when it is within bounds; None otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) and low <= value <= high else None
+    # Compared as it is: JSON spells whole numbers that no float can hold. NaN is within no bounds.
+    return value if low <= value <= high else None
 
 
 def percent(value: Any) -> float | None:
