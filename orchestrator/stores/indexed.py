@@ -52,20 +52,28 @@ class Table(dict[Any, Row]):
 
 
 class Decoded(Generic[T]):
-    """The values of rows, made once for each: values do not change, and most are read again."""
+    """The values of a table's rows, made once for each: most are read again.
 
-    def __init__(self, decode: Callable[[Row], T], key_of: Callable[[Row], Hashable]) -> None:
+    Of rows that the table has no longer, no more are kept than it has rows.
+    """
+
+    def __init__(self, decode: Callable[[Row], T], table: Table) -> None:
         self._decode = decode
-        self._key_of = key_of
-        self._made: dict[Hashable, tuple[Row, T]] = {}
+        self._table = table
+        self._made: dict[Any, tuple[Row, T]] = {}
 
     def __call__(self, row: Row) -> T:
-        """The value of this row."""
-        key = self._key_of(row)
-        made = self._made.get(key)
+        """The value of this row, which begins with its key."""
+        made = self._made.get(row[0])
         if made is None or made[0] is not row:
-            made = self._made[key] = (row, self._decode(row))
+            made = self._made[row[0]] = (row, self._decode(row))
+            if len(self._made) > 2 * len(self._table):
+                self._forget_the_gone()
         return made[1]
+
+    def _forget_the_gone(self) -> None:
+        there = self._table
+        self._made = {key: made for key, made in self._made.items() if there.get(key) is made[0]}
 
 
 def _forget(index: dict[Hashable, dict[Any, Row]], name: Hashable, key: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.domain.attempts import Attempt
@@ -37,9 +36,10 @@ class MemoryStore:
     """A ``Store`` that lasts as long as the object, or as the tables that it is handed."""
 
     def __init__(self, tables: Tables | None = None) -> None:
-        self._open: Tables | None = Tables() if tables is None else tables
-        self._to_attempt = Decoded(rows.to_attempt, itemgetter(0))
-        self._to_event = Decoded(rows.to_event, itemgetter(0))
+        tables = Tables() if tables is None else tables
+        self._open: Tables | None = tables
+        self._to_attempt = Decoded(rows.to_attempt, tables.attempts)
+        self._to_event = Decoded(rows.to_event, tables.events)
 
     @property
     def _tables(self) -> Tables:
