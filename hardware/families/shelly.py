@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hardware.click import Click, Ignored, RawFrame
+from hardware.families import shelly_blu
 from hardware.families.family import Family, Options, Reading, Sender
 from hardware.families.payloads import integer, number, object_of, text
 from hardware.keys import DeviceKey
@@ -41,7 +42,9 @@ _LATEST_TS: Final = 2**33  # seconds, in the year 2242
 
 
 def matches(frame: RawFrame) -> bool:
-    """The topic of events, or a payload of one of the two forms."""
+    """The topic of events, or a payload of one of the two forms; not what a script relays."""
+    if shelly_blu.matches(frame):
+        return False
     if (frame.channel or "").endswith("/events/rpc"):
         return True
     said = object_of(frame.payload) or {}
@@ -77,7 +80,10 @@ def _events(said: dict[str, Any]) -> list[dict[str, Any]]:
     """The events of either form, as objects of one form."""
     params = said.get("params")
     if isinstance(params, dict) and isinstance(params.get("events"), list):
-        return [event for event in params["events"][:_MOST_EVENTS] if isinstance(event, dict)]
+        # An event without a time of its own happened when its notification was sent.
+        when = {"ts": params["ts"]} if "ts" in params else {}
+        events = params["events"][:_MOST_EVENTS]
+        return [{**when, **event} for event in events if isinstance(event, dict)]
     if isinstance(said.get("info"), dict):
         return [said["info"]]
     return [said] if "event" in said else []

@@ -2,7 +2,8 @@
 
 Source: the BLE example scripts of ALLTERCO/shelly-script-examples: the script opens the BTHome
 frame and sends ``{"BTHome_version":2,"address":…,"pid":…,"button":…,"battery":…}``, as a message of
-its own or as the ``data`` of a ``shelly-blu`` event.
+its own or as the ``data`` of a ``shelly-blu`` event. The first scripts, and those that openHAB
+installs, write ``addr``, ``Button`` and ``Battery`` (event ``oh-blu.data``).
 
 Traps: ``button`` is a number, or a list for several buttons; each gateway that hears the button
 relays it; the scripts are edited by their users, and topics are theirs.
@@ -34,7 +35,8 @@ def matches(frame: RawFrame) -> bool:
 
 def sender_of(frame: RawFrame) -> Sender | None:
     """The BLU button's own address."""
-    address = text((_relayed(frame) or {}).get("address"))
+    said = _relayed(frame) or {}
+    address = text(said.get("address")) or text(said.get("addr"))
     return Sender(None, address) if address else None
 
 
@@ -49,10 +51,10 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], _options: Options) -> li
         "frame": frame,
         "family": _NAME,
         "address": sender.address,
-        "battery_percent": percent(said.get("battery")),
+        "battery_percent": percent(said.get("battery", said.get("Battery"))),
         "counter": None if packet_id is None else {"packet_id": packet_id},
     }
-    codes = said.get("button")
+    codes = said.get("button", said.get("Button"))
     codes = codes[:_MOST_BUTTONS] if isinstance(codes, list) else [codes]
     clicks = [BUTTON_CODES.get(code) for code in codes if integer(code) is not None]
     several = len(clicks) > 1

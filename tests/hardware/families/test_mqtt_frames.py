@@ -29,3 +29,33 @@ def test_a_number_larger_than_a_float_can_hold_is_not_taken(digits: int):
     (push,) = decode("desk/events/rpc", {"method": "NotifyEvent", "params": {"events": [event]}})
     assert isinstance(push, Click)
     assert push.counter is None
+
+
+def blu_event(name: str, **data: object) -> dict[str, object]:
+    data = {"encryption": False, "BTHome_version": 2, "pid": 205, **data}
+    event = {"component": "script:2", "id": 2, "event": name, "data": data, "ts": 1682877399.22}
+    return {"src": "gateway", "method": "NotifyEvent", "params": {"events": [event]}}
+
+
+def test_the_first_scripts_wrote_a_blu_buttons_names_otherwise():
+    said = blu_event("oh-blu.data", Battery=88, Button=2, addr="b4:35:22:00:00:01")
+    (click,) = decode("gateway/events/rpc", said)
+    assert (click.family, click.address) == ("shelly_blu", "b4:35:22:00:00:01")
+    assert (click.click_type, click.battery_percent) == ("DOUBLE", 88)
+    assert click.counter == {"packet_id": 205}
+
+
+def test_a_relayed_blu_button_stays_one_where_a_shelly_is_expected():
+    said = json.dumps(blu_event("shelly-blu", button=[0, 3], address="b4:35:22:00:00:01"))
+    frame = message("gateway/events/rpc", said)
+    (click,) = Decoder(NoKeys()).read(frame, "shelly")
+    assert (click.family, click.click_type, click.button) == ("shelly_blu", "TRIPLE", 2)
+
+
+def test_an_event_without_a_time_has_that_of_its_notification():
+    event = {"component": "input:0", "event": "single_push"}
+    said = {"src": "desk", "method": "NotifyEvent", "params": {"ts": 1700000000.5}}
+    said["params"]["events"] = [event]
+    (click,) = decode("desk/events/rpc", said)
+    assert click.counter == {"ts": 1700000000.5}
+    assert click.press_id is not None
