@@ -45,7 +45,7 @@ class Habit:
     id_window_ms: int | None = None
     """The same press id this long after its last message is the same press; None: for ever."""
     echo_window_ms: int = 0
-    """Without a press id: the same kind of click this long after its last message."""
+    """Without a press id: the same click of the same button this long after its last message."""
     echoes_with_ids: bool = False
     """The same, even when both messages have ids: each message is given an id of its own."""
     latest_for_ever: bool = False
@@ -83,6 +83,14 @@ class Press(NamedTuple):
     press_id: str | None = None
     freshness: tuple[int, ...] | None = None
     authenticated: bool = False
+    button: str | int | None = None
+    """Which button of several: without a press id, two of them are two presses."""
+
+    @property
+    def kind(self) -> str:
+        """The click, and which button made it."""
+        click = self.click_type or ""
+        return click if self.button is None else f"{click} of {self.button}"
 
     @classmethod
     def of(cls, decoded: Click | Ignored) -> Press:
@@ -93,15 +101,17 @@ class Press(NamedTuple):
         else:
             packet_id = (decoded.counter or {}).get("packet_id")
             press_id = None if packet_id is None else str(packet_id)
-        kind = decoded.click_type if isinstance(decoded, Click) else None
-        return cls(family, kind, press_id, decoded.freshness, decoded.authenticated)
+        click, button = None, None
+        if isinstance(decoded, Click):
+            click, button = decoded.click_type, decoded.button
+        return cls(family, click, press_id, decoded.freshness, decoded.authenticated, button)
 
 
 class Heard(NamedTuple):
     """One press that is remembered."""
 
     key: str
-    click_type: str
+    kind: str
     first_ms: int
     last_ms: int
 
@@ -154,8 +164,8 @@ class State:
                 at_mark=tuple(str(key) for key in said.get("at_mark", ())),
                 came_round=said.get("came_round", False) is True,
                 presses=tuple(
-                    Heard(str(key), str(click_type), int(first), int(last))
-                    for key, click_type, first, last in said.get("presses", ())
+                    Heard(str(key), str(kind), int(first), int(last))
+                    for key, kind, first, last in said.get("presses", ())
                 ),
                 rolling=(int(rolling[0]), int(rolling[1])) if rolling else None,
             )
@@ -245,7 +255,7 @@ def _known(state: State, press: Press, heard_ms: int, habit: Habit) -> Heard | N
         (
             heard
             for heard in reversed(state.presses)
-            if heard.click_type == press.click_type
+            if heard.kind == press.kind
             and heard.key[0] == _key(press)[0]
             and heard_ms - heard.last_ms < habit.echo_window_ms
         ),
@@ -274,7 +284,7 @@ def _is_press(press: Press) -> bool:
 def _key(press: Press) -> str:
     """One word for a press: what is authenticated never meets what is not."""
     mark = "+" if press.authenticated else "-"
-    return mark + (press.press_id or press.click_type or "")
+    return mark + (press.press_id or press.kind)
 
 
 def _find(state: State, key: str) -> Heard | None:
@@ -290,6 +300,6 @@ def _again(state: State, known: Heard, heard_ms: int) -> State:
 def _remember(state: State, press: Press, heard_ms: int) -> State:
     if not _is_press(press):
         return state
-    heard = Heard(_key(press), press.click_type or "", heard_ms, heard_ms)
+    heard = Heard(_key(press), press.kind, heard_ms, heard_ms)
     kept = tuple(h for h in state.presses if h.key != heard.key)
     return replace(state, presses=(*kept, heard)[-MOST_PRESSES:])

@@ -109,6 +109,20 @@ def test_without_a_packet_id_the_same_click_in_a_row_is_one_press(device):
     assert device.hear(nameless, 8_700 + ORDER_WINDOW_MS) == "NEW"
 
 
+@pytest.mark.parametrize("family", ["bthome", "tasmota", "zigbee2mqtt"])
+def test_without_a_packet_id_two_buttons_are_two_presses(device, family):
+    left, right = (Press(family, "SINGLE", button=button) for button in (1, 2))
+    assert [device.hear(left, 0), device.hear(right, 0)] == ["NEW", "NEW"]
+    assert [device.hear(left, 100), device.hear(right, 100)] == ["REPEAT", "REPEAT"]
+
+
+def test_an_echo_with_an_id_is_told_from_another_button(device):
+    left = Press("zigbee2mqtt", "SINGLE", "5000:1_single", button=1)
+    assert device.hear(left, 0) == "NEW"
+    assert device.hear(left._replace(press_id=None), 10) == "REPEAT"
+    assert device.hear(left._replace(press_id="5001:2_single", button=2), 20) == "NEW"
+
+
 # --- authenticated frames
 
 
