@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from orchestrator.claims.answers import answer_once
 from orchestrator.claims.context import Context, Plan
 from orchestrator.claims.deliveries import is_allowed
@@ -137,9 +139,6 @@ def _with_callback(device: Device, method_name: str, setting: dict[str, Any] | N
 
 def _parse_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise InvalidRequestError(_INVALID) from None
-    if not isinstance(value, dict):
-        raise InvalidRequestError(_INVALID)
-    return value

@@ -217,6 +217,8 @@ async def test_methods_stand_in_the_published_order(bench):
         ("button", "setOnClickCallback", None),
         ("button", "setOnClickCallback", "[]"),
         ("button", "setOnClickCallback", "[" * 5000),
+        # Half a character, which neither a store nor an answer can hold.
+        ("button", "setOnClickCallback", '{"callback": {"awsLambdaArn": "\\ud800"}}'),
         ("button", "setOnClickCallback", '{"callback": {"url": "https://evil.example"}}'),
         ("button", "setOnClickCallback", '{"callback": {"url": "file:///etc/passwd"}}'),
         (
