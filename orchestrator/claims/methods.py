@@ -57,6 +57,8 @@ async def invoke(
     invocation: str | None,
 ) -> str:
     """The method's answer as a JSON string."""
+    if (device_type, method_name) in METHODS and method_name.startswith("set"):
+        return await _set(context, caller, device_id, method_name, parameters, invocation)
     device = await owned_device(context, caller, device_id)
     if (device_type, method_name) not in METHODS:
         names = ", ".join(f"{kind}.{name}" for kind, name in METHODS)
@@ -64,16 +66,25 @@ async def invoke(
             f"There is no method {method_name!r} for device type {device_type!r}."
             f" There are: {names}."
         )
-    if method_name.startswith("get"):
-        _check_no_parameters(parameters)
-        if method_name == "getDeviceHealthParameters":
-            return json.dumps({"remainingLife": device.remaining_life})
-        return json.dumps(device.callbacks.get(_SETTING[method_name], {}))
-    setting = _parse_callback(context, method_name, parameters)
+    _check_no_parameters(parameters)
+    if method_name == "getDeviceHealthParameters":
+        return json.dumps({"remainingLife": device.remaining_life})
+    return json.dumps(device.callbacks.get(_SETTING[method_name], {}))
 
+
+async def _set(
+    context: Context,
+    caller: Caller,
+    device_id: str,
+    method_name: str,
+    parameters: str | None,
+    invocation: str | None,
+) -> str:
+    # All that may refuse stands inside: an answer that is stored goes before what is true now.
     async def decide() -> Plan[str]:
-        found = await owned_device(context, caller, device_id)
-        return Plan("{}", [SwapDevice(found, _with_callback(found, method_name, setting))])
+        device = await owned_device(context, caller, device_id)
+        setting = _parse_callback(context, method_name, parameters)
+        return Plan("{}", [SwapDevice(device, _with_callback(device, method_name, setting))])
 
     operation = f"InvokeDeviceMethod {device_id} {method_name}"
     return await answer_once(context, caller, operation, invocation, str, decide)

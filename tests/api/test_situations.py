@@ -312,6 +312,22 @@ async def test_the_same_invocation_gets_the_same_answer(world, http):
     check_refused(await http.put(f"{CLAIM}/finalize-claim"), 409, "ResourceConflictException")
 
 
+async def test_a_reply_that_was_lost_is_had_though_the_device_was_given_up_since(world, http):
+    await world.claim()
+    method = {"deviceType": "button", "methodName": "setOnClickCallback"}
+    lambda_arn = "arn:aws:lambda:us-west-2:123456789012:function:f"
+    setting = json.dumps({"callback": {"awsLambdaArn": lambda_arn}})
+    asked = {"deviceMethod": method, "deviceMethodParameters": setting}
+    same = {"amz-sdk-invocation-id": "7c0a"}
+    first = await http.post(f"{CLAIM}/methods", json=asked, headers=same)
+    assert first.json() == {"deviceMethodResponse": "{}"}
+    await http.put(f"{CLAIM}/unclaim")
+    again = await http.post(f"{CLAIM}/methods", json=asked, headers=same)
+    assert (again.status_code, again.json()) == (200, first.json())
+    anew = await http.post(f"{CLAIM}/methods", json=asked)
+    check_refused(anew, 404, "ResourceNotFoundException")
+
+
 async def test_twenty_initiates_in_vain_are_a_409_for_a_while(world, http):
     for _ in range(20):
         assert (await http.put(f"{CLAIM}/initiate-claim")).status_code == 200
