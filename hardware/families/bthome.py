@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from firmware_sim.core.wire import BthomeFrame, BthomeObjects, WireError, parse_bthome, read_objects
 from hardware.click import Click, Ignored, RawFrame
 from hardware.families.family import Family, Options, Reading, Sender
-from hardware.families.payloads import address_of
+from hardware.families.payloads import address_of, percent
 from hardware.keys import DeviceKey
 
 SERVICE_UUID = "0000fcd2-0000-1000-8000-00805f9b34fb"
@@ -124,7 +124,7 @@ def _readings(
         "address": address,
         "authenticated": authenticated,
         "freshness": (parts.encryption_counter,) if authenticated else None,
-        "battery_percent": said.battery_percent,
+        "battery_percent": percent(said.battery_percent),
         "battery_mv": said.battery_mv,
         "counter": _counter(parts, said),
     }

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hardware.click import Click, Ignored, RawFrame
 from hardware.families.family import Family, Options, Reading, Sender
 from hardware.families.mibeacon_objects import Said, read_objects
-from hardware.families.payloads import address_of
+from hardware.families.payloads import address_of, percent
 from hardware.keys import DeviceKey
 
 SERVICE_UUID = "0000fe95-0000-1000-8000-00805f9b34fb"
@@ -110,7 +110,7 @@ def _readings(
         "address": address,
         "authenticated": opened.authenticated,
         "freshness": freshness if opened.authenticated else None,
-        "battery_percent": said.battery_percent,
+        "battery_percent": percent(said.battery_percent),
         "counter": counter,
     }
     extra: dict[str, Any] = {"product_id": f"0x{parts.product_id:04X}"}
@@ -151,7 +151,7 @@ def _take_apart(data: bytes) -> _Frame | str:
     version = control >> 12
     if control & _MESH:
         return "a mesh device: its frames are not buttons"
-    if version < 2:
+    if not 2 <= version <= 5:
         return f"MiBeacon version {version}; 2 to 5 are known"
     at = _HEAD_BYTES
     mac = None

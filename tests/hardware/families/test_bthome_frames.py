@@ -10,6 +10,7 @@ from firmware_sim.core.wire import encode_bthome, encode_bthome_encrypted
 from hardware.click import Click, Ignored
 from hardware.decode import Decoder, Identity
 from hardware.keys import DeviceKey, NoKeys
+from hardware.repeats import Press, State, judge
 from tests.hardware.families.frames import MAC, Keys, advertisement
 
 KEY = DeviceKey("bthome", bytes(range(16)))
@@ -106,3 +107,18 @@ def test_several_buttons_in_one_frame_are_several_presses():
         (2, "SINGLE", "82.2"),
         (3, "TRIPLE", "82.3"),
     ]
+
+
+def test_a_battery_of_more_than_all_is_not_taken():
+    click = decode_one(advertisement(bytes.fromhex("44000101ff3a01")))
+    assert (click.click_type, click.battery_percent) == ("SINGLE", None)
+
+
+def test_two_buttons_without_a_packet_id_are_two_presses():
+    decoded = Decoder(Keys({})).decode(advertisement(bytes.fromhex("443a013a01")))
+    state, verdicts = State(), []
+    for click in decoded:
+        judged = judge(state, Press.of(click), 0)
+        verdicts.append(judged.verdict)
+        state = judged.state
+    assert verdicts == ["NEW", "NEW"]

@@ -84,3 +84,14 @@ def test_buttons_that_are_pressed_together_are_several_presses():
     clicks = Decoder(Keys({})).decode(advertisement(both, uuid=MIBEACON))
     assert [(c.button, c.click_type) for c in clicks] == [("left", "SINGLE"), ("right", "SINGLE")]
     assert len({c.press_id for c in clicks}) == 2
+
+
+def test_a_battery_of_more_than_all_is_not_taken():
+    click = decode_one(bytes.fromhex("4050872307") + bytes.fromhex("0a1001ff") + PRESS)
+    assert (click.click_type, click.battery_percent) == ("SINGLE", None)
+
+
+@pytest.mark.parametrize("version", [0, 1, 6, 15])
+def test_a_version_that_nobody_knows_is_not_read(version):
+    ignored = decode_one(bytes([0x40, version << 4]) + bytes.fromhex("872307") + PRESS)
+    assert ignored.reason == f"MiBeacon version {version}; 2 to 5 are known"
