@@ -27,7 +27,7 @@ from hardware.keys import DeviceKey
 _NAME = "aws_iot_button"
 _TOPIC: Final = "iotbutton/"
 # What a rule or a bridge may have published elsewhere.
-_FORMS: Final = ((b'"deviceInfo"', b'"deviceEvent"'), (b'"serialNumber"', b'"batteryVoltage"'))
+_FORMS: Final = ((b'"deviceInfo"', b'"deviceEvent"'), (b'"serialNumber"', b'"clickType"'))
 _CLICKS: Final = ("SINGLE", "DOUBLE", "LONG")
 _VOLTAGE: Final = re.compile(r"(\d{1,5})\s*mV", re.ASCII)
 
@@ -57,9 +57,11 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], _options: Options) -> li
 
 
 def _decode_button(frame: RawFrame, said: dict[str, Any]) -> Reading:
-    address = _of_topic(frame) or text(said.get("serialNumber"))
-    if address is None or said.get("serialNumber") != address:
+    serial = text(said.get("serialNumber"))
+    address = _of_topic(frame) or serial
+    if address is None or serial != address:
         why = "topic and payload name different serial numbers"
+        why = why if serial else "the payload has no serialNumber"
         return Ignored(frame=frame, family=_NAME, address=address, reason=why)
     voltage = text(said.get("batteryVoltage"), 16) or ""
     found = _VOLTAGE.fullmatch(voltage)

@@ -27,6 +27,8 @@ from hardware.keys import DeviceKey
 
 _NAME = "zigbee2mqtt"
 _ACTION_TOPIC: Final = "/action"
+# Below a device, but not said by it: commands to it, and whether it is reachable.
+_NOT_ITS_OWN: Final = ("/set", "/get", "/availability")
 # Below the base, but no device.
 _HUB_TOPICS: Final = ("bridge", "group")
 
@@ -51,6 +53,9 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], options: Options) -> lis
     if sender is None:
         return [Ignored(frame=frame, family=_NAME, reason="the topic names no device", valid=True)]
     common: dict[str, Any] = {"frame": frame, "family": _NAME, "address": sender.address}
+    if (frame.channel or "").endswith(_NOT_ITS_OWN):
+        why = "said to the device or about it, not by it"
+        return [Ignored(**common, reason=why, valid=True)]
     if (frame.channel or "").endswith(_ACTION_TOPIC):
         return [_decode_action(common, text_of(frame.payload), None)]
     said = object_of(frame.payload)
@@ -87,7 +92,9 @@ def _decode_action(common: dict[str, Any], action: Any, seen_ms: int | None) -> 
 
 
 def _sender(frame: RawFrame, options: Options) -> Sender | None:
-    topic = (frame.channel or "").removesuffix(_ACTION_TOPIC)
+    topic = frame.channel or ""
+    ending = next((end for end in (_ACTION_TOPIC, *_NOT_ITS_OWN) if topic.endswith(end)), "")
+    topic = topic.removesuffix(ending)
     base = next((b for b in options.zigbee2mqtt_bases if topic.startswith(f"{b}/")), None)
     name = topic.rsplit("/", 1)[-1] if base is None else topic[len(base) + 1 :]
     if name.split("/", 1)[0] in _HUB_TOPICS or "/bridge/" in topic:

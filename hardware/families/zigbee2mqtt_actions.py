@@ -35,7 +35,9 @@ _GESTURES: Final = {
     "many": "MANY",
     "long": "LONG",
     "hold": "HOLD",
+    "held": "HOLD",
     "release": "RELEASE",
+    "released": "RELEASE",
     "click": "SINGLE",
     "press": "SINGLE",
     "pressed": "SINGLE",
@@ -49,6 +51,7 @@ _GESTURES: Final = {
 _KEYS: Final = frozenset(
     {"on", "off", "toggle", "up", "down", "open", "close", "left", "right", "button"}
     | {"play", "pause", "play_pause", "next", "previous", "track_next", "track_previous"}
+    | {"skip_forward", "skip_backward"}
     | {"volume_up", "volume_down", "arrow_left", "arrow_right", "dots_1", "dots_2"}
     | {f"{what}_{way}" for what in ("brightness", "brightness_step") for way in ("up", "down")}
     | {"color_temperature_step_up", "color_temperature_step_down"}

@@ -59,3 +59,36 @@ def test_an_event_without_a_time_has_that_of_its_notification():
     (click,) = decode("desk/events/rpc", said)
     assert click.counter == {"ts": 1700000000.5}
     assert click.press_id is not None
+
+
+@pytest.mark.parametrize("ending", ["set", "get", "availability"])
+def test_what_is_said_to_a_zigbee_device_or_about_it_is_no_press_of_it(ending: str):
+    (ignored,) = decode(f"zigbee2mqtt/desk/{ending}", {"action": "single"})
+    assert isinstance(ignored, Ignored)
+    assert ignored.address == "desk"
+
+
+@pytest.mark.parametrize(
+    ("action", "click_type", "button"),
+    [
+        ("up_held", "HOLD", "up"),
+        ("skip_forward", "SINGLE", "skip_forward"),
+        ("skip_backward", "SINGLE", "skip_backward"),
+        ("released", "RELEASE", None),
+    ],
+)
+def test_words_of_single_makers(action: str, click_type: str, button: str | None):
+    (found,) = decode("zigbee2mqtt/desk", {"action": action})
+    assert found.click_type == click_type
+    assert not isinstance(found, Click) or found.button == button
+
+
+def test_an_aws_button_is_known_without_its_voltage():
+    (click,) = decode(None, {"serialNumber": "G030JF0000000001", "clickType": "DOUBLE"})
+    assert (click.family, click.click_type) == ("aws_iot_button", "DOUBLE")
+
+
+def test_an_aws_payload_without_a_serial_number_is_refused_for_that():
+    (ignored,) = decode("iotbutton/G030JF0000000001", {"clickType": "SINGLE"})
+    assert isinstance(ignored, Ignored)
+    assert ignored.reason == "the payload has no serialNumber"
