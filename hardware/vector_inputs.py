@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from hardware.keys import DeviceKey, KeyKind
 
 NO_FRAME: Final = RawFrame(transport="mqtt", source="vectors:", heard_ms=0, payload=b"")
 """Stands where an input has no frame."""
+
+_SHORT_UUID: Final = re.compile(r"(?:0x)?([0-9a-f]{4})", re.IGNORECASE | re.ASCII)
 
 
 def keys_of(said: Mapping[str, Any]) -> tuple[DeviceKey, ...]:
@@ -49,13 +52,19 @@ def _frame(
         heard_ms=heard_ms,
         payload=payload,
         address=text("address"),
-        channel=channel if transport == "mqtt" or channel is None else channel.lower(),
+        channel=channel if transport == "mqtt" or channel is None else _uuid(channel),
         name=text("local_name"),
-        service_uuids=(service.lower(),) if service else (),
+        service_uuids=(_uuid(service),) if service else (),
         manufacturer_data=_manufacturer_data(said),
         retained=said.get("retain") is True or said.get("retained") is True,
         simulated=True,
     )
+
+
+def _uuid(said: str) -> str:
+    """As sources give it: lower case, and the assigned ones of 16 bits in full."""
+    short = _SHORT_UUID.fullmatch(said)
+    return f"0000{short[1]}-0000-1000-8000-00805f9b34fb".lower() if short else said.lower()
 
 
 def _manufacturer_data(said: Mapping[str, Any]) -> tuple[tuple[int, bytes], ...]:

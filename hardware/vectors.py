@@ -199,7 +199,9 @@ def _judge(readings: Sequence[Reading], state: State, heard_ms: int) -> tuple[_S
 def _row(name: str, frames: Sequence[_Said]) -> Row:
     accepted = [bool(said.presses) for said in frames]
     first = frames[0]
-    main = (first.presses or first.readings)[0]
+    # A level and an edge only lead to a click, so one that is said along with them goes before.
+    clicks = [reading for reading in first.presses if isinstance(reading, Click)]
+    main = (clicks or first.presses or first.readings)[0]
     at = next(place for place, reading in enumerate(first.readings) if reading is main)
     verdict = first.verdicts[at]
     buttons = _buttons(first.readings, main)

@@ -157,3 +157,23 @@ def test_a_cut_capture_ends_in_a_row_that_says_so(capture):
     assert len(rows) == 5
     assert "cut or damaged at line 6" in rows[-1].reason
     assert not rows[-1].frame_valid
+
+
+def test_a_uuid_of_16_bits_stands_for_the_long_one(tmp_path):
+    entry = bthome(1, "443a01")
+    entry["input"]["service_data_uuid"] = "FCD2"
+    itag = {"id": "v-2", "input": {"characteristic": "0xffe1", "value_hex": "01"}}
+    rows = list(decode_file(vectors(tmp_path, entry, itag)))
+    assert [(row.family, row.click_type) for row in rows] == [
+        ("bthome", "SINGLE"),
+        ("itag", "SINGLE"),
+    ]
+
+
+def test_the_push_is_said_before_the_edges_that_came_with_it(tmp_path):
+    names = ("btn_down", "btn_up", "single_push")
+    events = [{"component": "input:0", "event": name, "ts": 1.5} for name in names]
+    payload = json.dumps({"src": "s", "method": "NotifyEvent", "params": {"events": events}})
+    entry = {"id": "v-1", "input": {"topic": "s/events/rpc", "payload": payload}}
+    (row,) = decode_file(vectors(tmp_path, entry))
+    assert (row.accept, row.click_type, row.button) == (True, "SINGLE", 0)
