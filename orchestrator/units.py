@@ -82,7 +82,8 @@ class AddDevice:
     tells a device that was never stored.
 
     One that was removed goes on counting: its version is the next one, and its epoch at least
-    the last, so that nothing decided before the removal fits.
+    the last, so that nothing decided before the removal fits. Conflict when a claim has begun on
+    it in an epoch that is not after the last (``domain.removed``).
     """
 
     device: Device

@@ -18,6 +18,7 @@ from orchestrator.domain.errors import (
     UnknownDeviceError,
 )
 from orchestrator.domain.ids import Caller, parse_device_id
+from orchestrator.domain.removed import going_on, note_name
 from orchestrator.ports import Fact, Initiated
 from orchestrator.units import AddAttempt, AddDevice, Op, SwapAttempt, SwapDevice
 
@@ -167,7 +168,8 @@ async def _device_to_initiate(
         return device
     if not context.settings.register_on_initiate:
         raise UnknownDeviceError
-    return Device(namespace=caller.namespace, device_id=device_id, registered_ms=now_ms)
+    new = Device(namespace=caller.namespace, device_id=device_id, registered_ms=now_ms)
+    return going_on(new, await context.store.meta(note_name(caller.namespace, device_id)))
 
 
 async def _opened(

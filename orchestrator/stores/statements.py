@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from orchestrator.domain.removed import added, note_name, note_of
 from orchestrator.stores import rows, small_rows
-from orchestrator.stores.removed import added_row, note_name, note_of
 from orchestrator.stores.rows import Key, Row
 from orchestrator.units import (
     AddAnswer,
@@ -128,7 +128,10 @@ def _add_device(cursor: Cursor, op: AddDevice) -> bool:
     device = op.device
     name = note_name(device.namespace, device.device_id)
     notes = cursor.execute(_READ_META, (name,)).fetchall()
-    row = added_row(device, notes[0][0] if notes else None)
+    stored = added(device, notes[0][0] if notes else None)
+    if stored is None:
+        return False
+    row = rows.device_row(stored, stored.version)
     cursor.execute(_ADD_DEVICE, row)
     if cursor.rowcount != 1:
         return False

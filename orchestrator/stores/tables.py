@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable
 from operator import itemgetter
 from typing import Any, Final
 
+from orchestrator.domain.removed import added, note_name, note_of
 from orchestrator.stores import rows, small_rows
 from orchestrator.stores.indexed import Table
-from orchestrator.stores.removed import added_row, note_name, note_of
 from orchestrator.stores.rows import Row
 from orchestrator.units import (
     AddAnswer,
@@ -110,7 +110,10 @@ def _is_open(attempt: Row) -> bool | None:
 def _add_device(tables: Tables, op: AddDevice) -> bool:
     name = note_name(op.device.namespace, op.device.device_id)
     note = tables.meta.get(name)
-    row = added_row(op.device, note[1] if note else None)
+    stored = added(op.device, note[1] if note else None)
+    if stored is None:
+        return False
+    row = rows.device_row(stored, stored.version)
     return tables.add(tables.devices, row[:2], row) and tables.remove(tables.meta, name)
 
 

@@ -9,6 +9,7 @@ from orchestrator.claims.device_keys import parse_secret
 from orchestrator.claims.manifest import ManifestError
 from orchestrator.domain.errors import InvalidRequestError, UnknownDeviceError
 from orchestrator.settings import Settings
+from orchestrator.units import AttemptQuery
 from tests.claims.bench import MINE
 
 KEY = "00112233445566778899aabbccddeeff"
@@ -113,6 +114,22 @@ async def test_a_claimed_device_is_released_before_it_is_removed(bench):
     await bench.registry.release("default", "B1")
     await bench.registry.remove("default", "B1")
     assert await bench.registry.devices("default") == []
+
+
+async def test_a_device_that_initiate_registers_again_goes_on_counting_its_epochs(bench):
+    for _ in range(2):
+        await bench.claim(MINE, "B1")
+        await bench.service.unclaim(MINE, "B1")
+    await bench.registry.remove("default", "B1")
+    last = (await bench.service.attempts(MINE, AttemptQuery(limit=1)))[0].epoch
+
+    opened = await bench.service.initiate(MINE, "B1")
+    attempt = await bench.service.attempt(MINE, opened.attempt_id)
+    device = await bench.store.device("default", "B1")
+    assert opened.epoch == attempt.epoch == device.claim.epoch == last + 1
+    await bench.click("B1")
+    await bench.service.finalize(MINE, "B1", if_epoch=opened.epoch)
+    assert (await bench.store.device("default", "B1")).claim.state == "CLAIMED"
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,20 @@ async def test_what_was_decided_before_a_removal_fits_nothing_that_came_after(st
     assert (third.version, third.claim.epoch) == (again.version + 1, 8)
 
 
+async def test_a_claim_that_begins_on_a_removed_device_must_know_where_it_ended(store: Store):
+    await store.unit([AddDevice(device("D1", claim=Claim(epoch=3)))])
+    await store.unit([RemoveDevice(await store.device("default", "D1"))])
+    begun = [
+        device("D1", claim=Claim(state="CLAIM_INITIATED", owner=values.ACCOUNT, epoch=epoch))
+        for epoch in (1, 3, 4)
+    ]
+    for unaware in begun[:2]:
+        assert await store.unit([AddDevice(unaware)]) == Conflict(AddDevice(unaware))
+    assert await store.device("default", "D1") is None
+    assert await store.unit([AddDevice(begun[2])]) == Committed()
+    assert (await store.device("default", "D1")).claim == begun[2].claim
+
+
 async def test_a_removed_device_says_nothing_of_its_namesakes(store: Store):
     await store.unit([AddDevice(device("D1", "one"))])
     before = await store.device("one", "D1")
