@@ -7,12 +7,12 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any, Final
 
 import uvicorn
 
 from orchestrator.api.app import ApiApp
+from orchestrator.api.unreadable import http_protocol
 from orchestrator.domain.errors import ClickclaimError
 
 # Streams end at once; this is for a request that is being answered.
@@ -47,7 +47,7 @@ class ApiServer:
         bound = _bind(self._host, self._port)
         config: Any = uvicorn.Config(
             self._app,
-            http="httptools" if find_spec("httptools") else "h11",
+            http=http_protocol(),
             ws="none",
             lifespan="off",
             log_config=None,

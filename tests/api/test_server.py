@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -111,6 +112,34 @@ async def test_a_large_body_is_told_so_before_the_connection_closes(server):
     answer = await raw(server.url, head.encode() + b"\r\n\r\n" + body)
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    ["GET /devices/a b HTTP/1.1", "FLY /devices HTTP/1.1", f"GET /{'a' * 70_000} HTTP/1.1"],
+)
+async def test_what_is_no_http_request_gets_an_answer_like_any_other(server, request_line):
+    answer = await raw(server.url, f"{request_line}\r\nHost: x\r\n\r\n".encode())
+    head, body = answer.split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    headers = head.decode().lower().split("\r\n")
+    assert "content-type: application/json" in headers
+    assert "x-amzn-errortype: invalidrequestexception" in headers
+    assert f"content-length: {len(body)}" in headers
+    assert any(line.startswith("x-amzn-requestid: ") for line in headers)
+    assert json.loads(body)["code"] == "400"
+    assert "HTTP" in json.loads(body)["message"]
+
+
+@pytest.mark.parametrize("present", [True, False])
+async def test_either_parser_refuses_in_json(world, monkeypatch, present):
+    if not present:
+        monkeypatch.setattr("orchestrator.api.unreadable.find_spec", lambda _: None)
+    server = ApiServer(world.app)
+    host, port = await server.start()
+    answer = await raw(f"http://{host}:{port}", b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n")
+    await server.stop()
+    assert b"\r\nx-amzn-errortype: InvalidRequestException\r\n" in answer
 
 
 async def test_two_requests_in_one_go_are_answered_in_order(server):
