@@ -51,7 +51,9 @@ def decode(frame: RawFrame, keys: Sequence[DeviceKey], _options: Options) -> lis
     try:
         sender, said = _read(frame)
     except WireError as refusal:
-        return [Ignored(frame=frame, family=_NAME, reason=refusal.message)]
+        known = sender_of(frame)
+        address = known.address if known else None
+        return [Ignored(frame=frame, family=_NAME, address=address, reason=refusal.message)]
     signing = [key for key in keys if key.kind == "hmac"]
     signer = next((key for key in signing if verify(said, key.secret)), None)
     if signing and signer is None:

@@ -96,7 +96,8 @@ def _buttons(said: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _of_topic(frame: RawFrame) -> str | None:
-    return text((frame.channel or "").rsplit("/", 1)[-1])
+    level = (frame.channel or "").rsplit("/", 1)[-1]
+    return None if level == _TOPIC_LEVEL else text(level)
 
 
 FAMILY = Family(

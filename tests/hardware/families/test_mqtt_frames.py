@@ -92,3 +92,9 @@ def test_an_aws_payload_without_a_serial_number_is_refused_for_that():
     (ignored,) = decode("iotbutton/G030JF0000000001", {"clickType": "SINGLE"})
     assert isinstance(ignored, Ignored)
     assert ignored.reason == "the payload has no serialNumber"
+
+
+def test_a_gateways_own_topic_is_no_address_of_a_button():
+    (ignored,) = decode("home/OpenMQTTGateway/BTtoMQTT", {"button": 1})
+    assert isinstance(ignored, Ignored)
+    assert ignored.address is None

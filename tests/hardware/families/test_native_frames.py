@@ -112,3 +112,10 @@ def test_a_sentence_is_found_behind_the_rest_of_a_broken_one():
     click = decode_one(line(b"$CLK,G03" + encode_sentence(said(key=KEY.secret))), KEY)
     assert isinstance(click, Click)
     assert click.authenticated
+
+
+def test_a_payload_that_is_refused_still_has_the_device_of_its_topic():
+    ignored = decode_one(message(events_topic("default", ID), b"{}"))
+    assert (ignored.address, ignored.valid) == (ID, False)
+    ignored = decode_one(message("clickclaim/v1/default/devices//events", b"{}"))
+    assert ignored.address is None
