@@ -56,7 +56,7 @@ def _frame(
         name=text("local_name"),
         service_uuids=(_uuid(service),) if service else (),
         manufacturer_data=_manufacturer_data(said),
-        retained=said.get("retain") is True or said.get("retained") is True,
+        retained=any(said.get(name) in (True, 1) for name in ("retain", "retained")),
         simulated=True,
     )
 

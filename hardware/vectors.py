@@ -21,15 +21,15 @@ from hardware.click import Click, Ignored, RawFrame
 from hardware.decode import Decoder
 from hardware.families import Level, Options, Reading
 from hardware.keys import DeviceKey, KeyBook, NoKeys
-from hardware.repeats import Press, State, judge
+from hardware.repeats import ORDER_WINDOW_MS, Press, State, judge
 from hardware.vector_inputs import NO_FRAME, frames_of, keys_of
 
 # A vectors file is written by hand and read whole.
 MAX_VECTORS_BYTES: Final = 16 * 1024 * 1024
 
-# Vectors have no times. So far apart, two without counters are two presses, and two with packet
-# ids are still in one window.
-_APART_MS: Final = 3_500
+# Vectors have no times. Exactly so far apart, two without counters are two presses, and two with
+# packet ids are still in one window.
+_APART_MS: Final = ORDER_WINDOW_MS
 
 _NO_PRESS: Final = ("UP", "RELEASE", "NONE")
 _FOLLOWS: Final = re.compile(r"(packet id|counter) \d+ (?:right )?after (\d+)")

@@ -177,3 +177,23 @@ def test_the_push_is_said_before_the_edges_that_came_with_it(tmp_path):
     entry = {"id": "v-1", "input": {"topic": "s/events/rpc", "payload": payload}}
     (row,) = decode_file(vectors(tmp_path, entry))
     assert (row.accept, row.click_type, row.button) == (True, "SINGLE", 0)
+
+
+def test_presses_without_a_packet_id_are_told_apart_by_being_entries_of_their_own(tmp_path):
+    path = vectors(tmp_path, bthome(1, "403a80"), bthome(2, "443a80"))
+    assert [(row.accept, row.verdict) for row in decode_file(path)] == [(True, "NEW")] * 2
+
+
+def test_an_older_packet_id_in_the_next_entry_is_still_old(tmp_path):
+    path = vectors(tmp_path, bthome(1, "4400093a01"), bthome(2, "4400083a01"))
+    assert [row.accept for row in decode_file(path)] == [True, False]
+
+
+@pytest.mark.parametrize("flag", [True, 1])
+@pytest.mark.parametrize("name", ["retain", "retained"])
+def test_a_retain_flag_may_be_a_number(tmp_path, name, flag):
+    payload = '{"Button1":{"Action":"SINGLE"}}'
+    entry = {"input": {"topic": "stat/x/RESULT", "payload": payload, name: flag}}
+    (row,) = decode_file(vectors(tmp_path, entry))
+    assert not row.accept
+    assert "retained" in row.reason
