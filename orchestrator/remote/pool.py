@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import httpx
@@ -53,10 +53,14 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         try:
             response = await transport.handle_async_request(request)
         except BaseException:
-            self._give_back(transport)
+            await self._drop(transport)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        body = _Body(response.stream, lambda: self._give_back(transport))
+        body = _Body(
+            response.stream,
+            give_back=lambda: self._give_back(transport),
+            drop=lambda: self._drop(transport),
+        )
         return httpx.Response(
             response.status_code,
             headers=response.headers,
@@ -90,28 +94,53 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._all[transport] = None
         return transport
 
+    async def _drop(self, transport: httpx.AsyncHTTPTransport) -> None:
+        """Never use it again: a task that is cancelled twice leaves it taken for ever."""
+        del self._all[transport]
+        self._room.release()
+        await transport.aclose()
+
     def _give_back(self, transport: httpx.AsyncHTTPTransport) -> None:
         self._free.append((transport, asyncio.get_running_loop().time()))
         self._room.release()
 
 
 class _Body(httpx.AsyncByteStream):
-    """A response's body; the connection is free again when it is closed."""
+    """A response's body; when it is closed, its connection is free again, or done with."""
 
-    def __init__(self, body: httpx.AsyncByteStream, give_back: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        body: httpx.AsyncByteStream,
+        *,
+        give_back: Callable[[], None],
+        drop: Callable[[], Awaitable[None]],
+    ) -> None:
         self._body = body
-        self._give_back: Callable[[], None] | None = give_back
+        self._give_back = give_back
+        self._drop = drop
+        self._broken = False
+        self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._body:
-            yield part
+        try:
+            async for part in self._body:
+                yield part
+        except BaseException:
+            self._broken = True
+            raise
 
     async def aclose(self) -> None:
-        """Close it, and give the connection back, once."""
-        give_back, self._give_back = self._give_back, None
-        if give_back is None:
+        """Close it, and let go of the connection, once."""
+        if self._closed:
             return
+        self._closed = True
         try:
             await self._body.aclose()
+        except BaseException:
+            self._broken = True
+            raise
         finally:
-            give_back()
+            if self._broken:
+                await self._drop()
+            else:
+                self._give_back()

@@ -71,6 +71,13 @@ async def ask(client, service):
     return (await client.get(service.url)).text
 
 
+async def read_a_part(client, service, begun):
+    """Ask for what never ends, and say when it has begun."""
+    async with client.stream("GET", service.url) as response:
+        async for _ in response.aiter_bytes():
+            begun.set()
+
+
 async def test_one_request_after_the_other_goes_over_one_connection(service):
     async with httpx.AsyncClient(transport=ConnectionPool()) as client:
         for _ in range(20):
@@ -144,6 +151,30 @@ async def test_a_request_that_is_cancelled_gives_its_place_back(service):
         await asyncio.gather(asked, return_exceptions=True)
         service.let.set()
         assert await ask(client, service) == "ok"
+
+
+@pytest.mark.parametrize("turns", range(5))
+@pytest.mark.parametrize("answering", [False, True])
+async def test_a_request_that_is_cancelled_twice_takes_no_place_along(service, answering, turns):
+    """The second one strikes while the connection is being closed for the first."""
+    async with httpx.AsyncClient(transport=ConnectionPool(most=1)) as client:
+        begun = asyncio.Event()
+        asked = asyncio.create_task(read_a_part(client, service, begun))
+        service.endless = True
+        if answering:
+            await begun.wait()
+        else:
+            service.let.clear()
+            await service.until_under_way(1)
+        asked.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        service.endless = False
+        service.let.set()
+        async with asyncio.timeout(5):
+            assert await ask(client, service) == "ok"
 
 
 async def test_a_stream_keeps_its_connection_until_it_is_left(service):
