@@ -105,6 +105,7 @@ def _decode_event(frame: RawFrame, address: str, event: dict[str, Any]) -> Readi
     name = event.get("event")
     stamp = number(event.get("ts"), 0, _LATEST_TS)
     component = text(event.get("component")) or ""
+    place = _place(component, event)
     common: dict[str, Any] = {
         "frame": frame,
         "family": _NAME,
@@ -121,8 +122,8 @@ def _decode_event(frame: RawFrame, address: str, event: dict[str, Any]) -> Readi
     return Click(
         **common,
         click_type=click,
-        button=_place(component, event),
-        press_id=None if stamp is None else f"{component}:{event.get('idx')}:{name}:{stamp}"[:128],
+        button=place,
+        press_id=None if stamp is None else f"{component}:{place}:{name}:{stamp}"[:128],
         reported_ms=None if stamp is None else int(stamp * 1000),
         extra={"event": name, "component": component},
     )
@@ -132,7 +133,9 @@ def _place(component: str, event: dict[str, Any]) -> int | None:
     kind, _, place = component.partition(":")
     if kind == "input" and place.isascii() and place.isdigit() and len(place) < 4:
         return int(place)
-    return integer(event.get("idx"), 0, 255)
+    # A component's own id only repeats its name; without a component it is all there is.
+    button = event.get("idx", None if component else event.get("id"))
+    return integer(button, 0, 255)
 
 
 FAMILY = Family(

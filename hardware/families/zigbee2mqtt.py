@@ -50,9 +50,10 @@ def sender_of(frame: RawFrame) -> Sender | None:
 def decode(frame: RawFrame, _keys: Sequence[DeviceKey], options: Options) -> list[Reading]:
     """The click that the action names."""
     sender = _sender(frame, options)
-    if sender is None:
+    if sender is None and frame.channel is not None:
         return [Ignored(frame=frame, family=_NAME, reason="the topic names no device", valid=True)]
-    common: dict[str, Any] = {"frame": frame, "family": _NAME, "address": sender.address}
+    address = sender.address if sender else ""
+    common: dict[str, Any] = {"frame": frame, "family": _NAME, "address": address}
     if (frame.channel or "").endswith(_NOT_ITS_OWN):
         why = "said to the device or about it, not by it"
         return [Ignored(**common, reason=why, valid=True)]

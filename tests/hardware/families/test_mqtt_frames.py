@@ -98,3 +98,31 @@ def test_a_gateways_own_topic_is_no_address_of_a_button():
     (ignored,) = decode("home/OpenMQTTGateway/BTtoMQTT", {"button": 1})
     assert isinstance(ignored, Ignored)
     assert ignored.address is None
+
+
+def test_an_input_without_a_component_is_known_by_its_id():
+    events = [{"id": place, "event": "single_push", "ts": 7.5} for place in (0, 2)]
+    said = {"src": "desk", "method": "NotifyEvent", "params": {"events": events}}
+    clicks = [found for found in decode("desk/events/rpc", said) if isinstance(found, Click)]
+    assert [click.button for click in clicks] == [0, 2]
+    assert len({click.press_id for click in clicks}) == 2
+
+
+def test_a_components_own_number_is_no_input():
+    event = {"component": "bthomesensor:203", "id": 203, "event": "single_push", "ts": 7.5}
+    (click,) = decode(None, {"method": "NotifyEvent", "params": {"events": [event]}})
+    assert isinstance(click, Click)
+    assert click.button is None
+
+
+def test_an_action_without_a_topic_is_a_press_of_nobody_known():
+    (click,) = decode(None, {"action": "double", "battery": 50})
+    assert isinstance(click, Click)
+    assert (click.click_type, click.address) == ("DOUBLE", "")
+
+
+@pytest.mark.parametrize("depth", range(880, 1_000, 8))
+def test_a_deep_value_where_a_number_belongs_raises_nothing(depth: int):
+    deep = "[" * depth + "]" * depth
+    event = '{"event":"single_push","ts":7.5,"idx":' + deep + ',"id":' + deep + "}"
+    assert decode("desk/events/rpc", '{"params":{"events":[' + event + "]}}")
