@@ -114,7 +114,7 @@ def _readings(
         "counter": counter,
     }
     extra: dict[str, Any] = {"product_id": f"0x{parts.product_id:04X}"}
-    if said.several:
+    if said.several and said.clicks:
         extra["buttons"] = dict(said.clicks)
     clicks: list[Reading] = [
         Click(
@@ -131,6 +131,8 @@ def _readings(
     if said.knob:
         extra["button"] = said.knob
     why = "not a button press" if said.knob else "no button object"
+    if said.unassigned and not said.knob:
+        why = "a button object, but no press that is known"
     valid = not said.cut
     if said.cut:
         why = "an object is cut off"

@@ -82,6 +82,8 @@ class Said:
     battery_percent: int | None = None
     knob: str = ""
     """``cube`` or ``dimmer`` when something was turned, not pressed."""
+    unassigned: bool = False
+    """A button object was there that says no press that is known."""
     cut: bool = False
     """An object announces more bytes than there are."""
 
@@ -106,9 +108,11 @@ def _take(said: Said, product_id: int, object_id: int, value: bytes) -> None:
         if len(value) == 1:
             said.battery_percent = value[0]
         return
+    before = len(said.clicks)
     if object_id == 0x1001:
         if len(value) == 3:
             _take_1001(said, product_id, value[0], value[1], value[2])
+        said.unassigned |= len(said.clicks) == before
         return
     if object_id == _MS1BB_BUTTON:
         clicks: _Clicks = [(None, "SINGLE")] if value[:1] == b"\x01" else []
@@ -119,6 +123,7 @@ def _take(said: Said, product_id: int, object_id: int, value: bytes) -> None:
     else:
         return
     said.clicks += tuple(clicks)
+    said.unassigned |= not clicks
 
 
 def _gesture(product_id: int, group: int, click: str, value: bytes) -> _Clicks:

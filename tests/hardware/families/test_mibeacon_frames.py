@@ -95,3 +95,16 @@ def test_a_battery_of_more_than_all_is_not_taken():
 def test_a_version_that_nobody_knows_is_not_read(version):
     ignored = decode_one(bytes([0x40, version << 4]) + bytes.fromhex("872307") + PRESS)
     assert ignored.reason == f"MiBeacon version {version}; 2 to 5 are known"
+
+
+@pytest.mark.parametrize("objects", ["011003000007", "0110020000", "134a0109"])
+def test_a_button_object_that_says_nothing_known_is_named_as_such(objects):
+    ignored = decode_one(bytes.fromhex("4050872307" + objects))
+    assert isinstance(ignored, Ignored)
+    assert ignored.valid
+    assert ignored.reason == "a button object, but no press that is known"
+
+
+def test_several_buttons_are_not_listed_when_none_was_pressed():
+    ignored = decode_one(bytes.fromhex("40506815070110030000") + b"\x07")
+    assert "buttons" not in ignored.extra
