@@ -81,7 +81,7 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[
     A signal that is seen in several scopes has one identifier and several names.
     """
     tick_fs = 0
-    names: dict[str, list[str]] = {}
+    code_of: dict[str, str] = {}
     scopes: list[str] = []
     for word in words:
         if word == "$enddefinitions":
@@ -98,20 +98,27 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[
         elif word == "$upscope" and scopes:
             scopes.pop()
         elif word == "$var" and len(body) >= 4 and body[1] == "1":
-            _name(names, body[2], ".".join([*scopes, body[3]]), path)
+            _name(code_of, body[2], ".".join([*scopes, body[3]]), path)
         elif word[0] != "$":
             raise TraceError(path, f"is not VCD: it has {word[:40]!r} before $enddefinitions")
     else:
         raise TraceError(path, "is not VCD: it has no $enddefinitions")
     if tick_fs == 0:
         raise TraceError(path, "has no $timescale, so its times mean nothing")
-    return tick_fs, names
+    return tick_fs, _names_by_code(code_of)
 
 
-def _name(names: dict[str, list[str]], code: str, name: str, path: str) -> None:
-    if any(name in others for others in names.values()):
+def _name(code_of: dict[str, str], code: str, name: str, path: str) -> None:
+    if name in code_of:
         raise TraceError(path, f"has two signals named {name!r}; rename one of them")
-    names.setdefault(code, []).append(name)
+    code_of[name] = code
+
+
+def _names_by_code(code_of: dict[str, str]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for name, code in code_of.items():
+        names.setdefault(code, []).append(name)
+    return names
 
 
 def _until_end(words: Iterator[str]) -> list[str]:
