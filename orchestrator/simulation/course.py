@@ -6,18 +6,23 @@ import asyncio
 import gc
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.domain.events import DeviceEvent
 from orchestrator.ports import Store
+from orchestrator.settings import Settings
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.checks import check_all_ended, check_committed, check_device
+from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.error_watch import ErrorWatch
-from orchestrator.simulation.nodes import ServiceNode, Told
+from orchestrator.simulation.model_disk import ModelDisk
+from orchestrator.simulation.nodes import AnyDisk, ServiceNode, Told, Watchers
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import InvariantError, PressKey
+from orchestrator.simulation.truth import InvariantError, PressKey, Truth
 from orchestrator.units import (
     AddAnswer,
     AddAttempt,
@@ -30,6 +35,8 @@ from orchestrator.units import (
     SwapAttempt,
     SwapDevice,
 )
+
+Work = Coroutine[Any, Any, None]
 
 # While nothing is broken, the timer ends an attempt at its deadline; a slow commit may come first.
 GRACE_MS: Final = 5_000
@@ -88,6 +95,26 @@ class Course:
             for node in self._scene.services:
                 node.kill()
 
+    async def _go_through(
+        self,
+        beside: Iterable[Work],
+        at_work: Callable[[], Iterable[Work]],
+        heal: Callable[[], Awaitable[None]],
+        settled_within_s: float,
+    ) -> bool:
+        """Everybody works while things fail; then all is healed and comes to rest.
+
+        False as soon as an invariant breaks: then there is nothing more to be checked.
+        """
+        aside = self._beside(beside)
+        if not await self._until_done([self._loop.create_task(work) for work in at_work()]):
+            return False
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
+        await heal()
+        return await self._until_done([self._loop.create_task(self._settle(settled_within_s))])
+
     async def _until_done(self, tasks: Sequence[asyncio.Task[Any]]) -> bool:
         """Wait for the tasks; False as soon as an invariant breaks."""
         done = self._loop.create_task(_all(tasks))
@@ -98,7 +125,7 @@ class Course:
         done.result()
         return True
 
-    def _beside(self, works: Iterable[Any]) -> list[asyncio.Task[None]]:
+    def _beside(self, works: Iterable[Work]) -> list[asyncio.Task[None]]:
         """Do these meanwhile; one that fails is a find."""
         tasks = [self._loop.create_task(work) for work in (*works, self._look_at_deadlines())]
         for task in tasks:
@@ -124,6 +151,41 @@ class Course:
             if self._scene.broker.idle and due.count(None) == len(due):
                 return
             await asyncio.sleep(1.0)
+
+    def _make_service(
+        self, name: str, folder: Path, dice: random.Random, settings: Settings, most_delay_ms: int
+    ) -> ServiceNode:
+        """A service on a disk as the plan wants it; its commits are checked."""
+        scene, plan = self._scene, self._scene.plan
+        node: ServiceNode
+        disk: AnyDisk
+        if plan.modelled:
+            disk = ModelDisk(dice, self._loop, takes_s=plan.disk_s)
+        else:
+            disk = Disk(
+                folder / name,
+                dice,
+                lambda: node.kill(),  # noqa: PLW0108 - the node is made after its disk
+                loop=self._loop,
+                takes_s=plan.disk_s,
+            )
+        truth = Truth(
+            production=plan.production,
+            most_delay_ms=most_delay_ms,
+            window_ms=settings.claim_window_ms,
+            presses=scene.presses,
+        )
+        node = ServiceNode(
+            name,
+            self._loop,
+            disk,
+            scene.broker,
+            settings,
+            truth,
+            Watchers(self._answered, scene.fail),
+            marker_every_s=plan.marker_every_s,
+        )
+        return node
 
     async def _check_told(self, told: Told) -> None:
         """What a station was told is what is on record."""

@@ -19,15 +19,13 @@ from orchestrator.simulation.checks import (
     check_nothing_lost,
 )
 from orchestrator.simulation.course import GRACE_MS, Course
-from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.faults import Faults
 from orchestrator.simulation.loop import SimulatedLoop
-from orchestrator.simulation.model_disk import ModelDisk
-from orchestrator.simulation.nodes import AnyDisk, ServiceNode, Station, Told, Watchers
+from orchestrator.simulation.nodes import Station, Told
 from orchestrator.simulation.people import People
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import PressKey, Truth
+from orchestrator.simulation.truth import PressKey
 
 # A window, the time to finalize, and the grace: after that nothing may be open.
 HEALING_S: Final = 120 + 60 + 5
@@ -68,7 +66,11 @@ class World(Course):
         scene = self._scene
         settings = _settings(plan)
         for number in range(plan.services):
-            scene.services.append(self._service(f"S{number + 1}", folder, settings))
+            name = f"S{number + 1}"
+            dice = scene.dice(f"disk of {name}")
+            scene.services.append(
+                self._make_service(name, folder, dice, settings, plan.most_delay_ms)
+            )
         skews = scene.dice("station clocks")
         step_ms = plan.clock_step_ms
         for caller in plan.stations:
@@ -110,15 +112,9 @@ class World(Course):
         for node in self._scene.services:
             await node.start()
         await self._register()
-        aside = self._beside((*self._people.aside(), *self._faults.all()))
-        working = [self._loop.create_task(work) for work in self._people.at_work()]
-        if not await self._until_done(working):
-            return
-        for task in aside:
-            task.cancel()
-        await asyncio.gather(*aside, return_exceptions=True)
-        await self._faults.heal()
-        if await self._until_done([self._loop.create_task(self._settle(HEALING_S))]):
+        people, faults = self._people, self._faults
+        beside = (*people.aside(), *faults.all())
+        if await self._go_through(beside, people.at_work, faults.heal, HEALING_S):
             await self._final_checks()
 
     async def _register(self) -> None:
@@ -165,40 +161,6 @@ class World(Course):
 
     def _pressed(self, key: PressKey) -> None:
         self._scene.pressed(key)
-
-    def _service(self, name: str, folder: Path, settings: Settings) -> ServiceNode:
-        plan = self._plan
-        node: ServiceNode
-        dice = self._scene.dice(f"disk of {name}")
-        disk: AnyDisk
-        if plan.modelled:
-            disk = ModelDisk(dice, self._loop, takes_s=plan.disk_s)
-        else:
-            disk = Disk(
-                folder / name,
-                dice,
-                lambda: node.kill(),  # noqa: PLW0108 - the node is made after its disk
-                loop=self._loop,
-                takes_s=plan.disk_s,
-            )
-        truth = Truth(
-            production=plan.production,
-            most_delay_ms=plan.most_delay_ms,
-            window_ms=settings.claim_window_ms,
-            presses=self._scene.presses,
-        )
-        watchers = Watchers(self._answered, self._scene.fail)
-        node = ServiceNode(
-            name,
-            self._loop,
-            disk,
-            self._scene.broker,
-            settings,
-            truth,
-            watchers,
-            marker_every_s=plan.marker_every_s,
-        )
-        return node
 
 
 def _settings(plan: Plan) -> Settings:

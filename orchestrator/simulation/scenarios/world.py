@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -21,12 +20,10 @@ from orchestrator.simulation.checks import (
     check_all_heard,
     check_nothing_lost,
 )
-from orchestrator.simulation.course import GRACE_MS, Course
-from orchestrator.simulation.disk import Disk
+from orchestrator.simulation.course import GRACE_MS, Course, Work
 from orchestrator.simulation.loop import SimulatedLoop
-from orchestrator.simulation.model_disk import ModelDisk
 from orchestrator.simulation.network import Line
-from orchestrator.simulation.nodes import AnyDisk, ServiceNode, Watchers
+from orchestrator.simulation.nodes import ServiceNode
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, AirToBroker, HeldButton, Made
 from orchestrator.simulation.scenarios.clock import LoopClock
@@ -34,7 +31,7 @@ from orchestrator.simulation.scenarios.results import Measured
 from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
 from orchestrator.simulation.scenarios.upsets import Upsets
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import Press, PressKey, Truth
+from orchestrator.simulation.truth import Press, PressKey
 from orchestrator.units import PutKey, StoredKey
 
 Progress = Callable[[int, int], bool]
@@ -61,7 +58,6 @@ class ScenarioWorld(Course):
         self, scenario: Scenario, seed: int, folder: Path, on_progress: Progress | None = None
     ) -> None:
         self._scenario = scenario
-        self._modelled = not any(one.kind in _OF_THE_FILES for one in scenario.faults)
         super().__init__(Scene(_plan(scenario, seed), SimulatedLoop(seed)), _LONGEST_S)
         self._on_progress = on_progress or (lambda _done, _of: True)
         self._made: dict[PressKey, Made] = {}
@@ -70,7 +66,7 @@ class ScenarioWorld(Course):
         self._ended: list[Ended] = []
         self._clock = LoopClock(self._loop)
         self._air = AirToBroker(self._scene, self._clock, scenario.gateway, scenario.broker)
-        self._service = self._make_service(folder)
+        self._service = self._only_service(folder)
         self._scene.services.append(self._service)
         self._buttons = self._make_buttons()
         self._stations = {
@@ -87,18 +83,16 @@ class ScenarioWorld(Course):
     async def _live(self) -> None:
         await self._service.start()
         await self._register()
-        aside = self._beside(self._upsets.all(self._scenario.faults))
-        slots = [slot for one in self._scenario.arrivals for slot in self._make_slots(one)]
-        if not await self._until_done([self._loop.create_task(slot.work()) for slot in slots]):
-            return
-        for task in aside:
-            task.cancel()
-        await asyncio.gather(*aside, return_exceptions=True)
-        await self._upsets.heal()
-        jumps_s = sum(abs(one.by_s) for one in self._scenario.faults)
-        settling = self._settle(self._scenario.window_s + _HEALING_S + jumps_s)
-        if await self._until_done([self._loop.create_task(settling)]):
+        upsets, faults = self._upsets, self._scenario.faults
+        jumps_s = sum(abs(one.by_s) for one in faults)
+        settled_within_s = self._scenario.window_s + _HEALING_S + jumps_s
+        beside = upsets.all(faults)
+        if await self._go_through(beside, self._at_work, upsets.heal, settled_within_s):
             await self._final_checks()
+
+    def _at_work(self) -> list[Work]:
+        slots = [slot for one in self._scenario.arrivals for slot in self._make_slots(one)]
+        return [slot.work() for slot in slots]
 
     async def _register(self) -> None:
         node = self._service
@@ -155,31 +149,14 @@ class ScenarioWorld(Course):
 
     # --- who is there ----------------------------------------------------------------------------
 
-    def _make_service(self, folder: Path) -> ServiceNode:
+    def _only_service(self, folder: Path) -> ServiceNode:
         scenario, scene = self._scenario, self._scene
         settings = replace(
             for_profile(cast("Profile", scenario.profile)), claim_window_s=scenario.window_s
         )
-        disk: AnyDisk
-        if self._modelled:
-            disk = ModelDisk(scene.dice("disk"), self._loop, takes_s=scenario.commit_s)
-        else:
-            disk = Disk(
-                folder / "S1",
-                scene.dice("disk"),
-                lambda: self._service.kill(),  # noqa: PLW0108 - it is made below
-                loop=self._loop,
-                takes_s=scenario.commit_s,
-            )
         jumps_ms = round(sum(abs(one.by_s) for one in scenario.faults) * 1000)
-        truth = Truth(
-            production=scenario.profile == "production",
-            most_delay_ms=scene.plan.most_delay_ms + jumps_ms,
-            window_ms=settings.claim_window_ms,
-            presses=scene.presses,
-        )
-        watchers = Watchers(self._answered, scene.fail)
-        return ServiceNode("S1", self._loop, disk, scene.broker, settings, truth, watchers)
+        most_delay_ms = scene.plan.most_delay_ms + jumps_ms
+        return self._make_service("S1", folder, scene.dice("disk"), settings, most_delay_ms)
 
     def _make_buttons(self) -> dict[str, HeldButton]:
         scene = self._scene
@@ -245,7 +222,7 @@ class ScenarioWorld(Course):
         return Measured(
             seed=scene.plan.seed,
             trace=scene.trace.digest,
-            store="model" if self._modelled else "SQLite",
+            store="model" if scene.plan.modelled else "SQLite",
             outcomes=dict(sorted(outcomes.items())),
             dispositions=_counted(counts, "disposition "),
             faults=_counted(counts, "fault: "),
@@ -280,6 +257,8 @@ def _plan(scenario: Scenario, seed: int) -> Plan:
             lose_reply=network.lose_reply,
             twice=network.twice,
         ),
+        modelled=not any(one.kind in _OF_THE_FILES for one in scenario.faults),
+        disk_s=scenario.commit_s,
     )
 
 
