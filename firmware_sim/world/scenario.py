@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from firmware_sim.core.clicks import CLICK_TYPES
+from firmware_sim.core.wire import WireError
+from firmware_sim.core.wire.click import MAX_DEVICE_ID_CHARS, check_device_id
 from firmware_sim.world.contacts import SWITCHES
 from firmware_sim.world.finger import HANDS
 from firmware_sim.world.misbehaviours import MISBEHAVIOURS
@@ -31,7 +32,6 @@ _LONGEST_S: Final = 24 * 3600.0
 _WINDOW_S: Final = (10, 900)
 _MOST_DEVICES: Final = 100_000
 _ACCOUNT: Final = "111122223333"
-_DEVICE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,10 +265,13 @@ def _devices(table: Table) -> Devices:
         link=table.choice("link", ("mqtt", "serial"), "mqtt"),
         misbehaviours=table.choices("misbehaviours", MISBEHAVIOURS),
     )
-    if not _DEVICE_ID.fullmatch(devices.ids[-1]):
+    try:
+        check_device_id(devices.ids[-1])
+    except WireError:
         raise table.error(
-            f"{devices.ids[-1]!r}: a device id is 1 to 32 of letters, digits, '_' and '-'"
-        )
+            f"{devices.ids[-1]!r}: a device id is 1 to {MAX_DEVICE_ID_CHARS} of letters, digits,"
+            " '_' and '-'"
+        ) from None
     return devices
 
 

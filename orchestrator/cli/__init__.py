@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -40,7 +39,9 @@ def main() -> None:
 
     # Loading a command makes many objects and no garbage: at Python's default of 700 the collector
     # walks them hundreds of times, a tenth of the time until `serve` is ready.
-    gc.set_threshold(50_000, 20, 50)
+    from orchestrator.runtime.process import collect_seldom
+
+    collect_seldom()
     from orchestrator.cli.app import complete, run_command
 
     run = complete if name in COMPLETION_OPTIONS else run_command

@@ -15,6 +15,7 @@ import typer
 
 from orchestrator.cli.commands import COMMANDS
 from orchestrator.cli.output import print_json
+from orchestrator.runtime.process import fast_loop
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ def complete(arguments: list[str]) -> int:
 
 def run_async(work: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = False) -> T:
     """Run a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it can clean up."""
-    with asyncio.Runner(loop_factory=_fast_loop if fast else None) as runner:
+    with asyncio.Runner(loop_factory=fast_loop if fast else None) as runner:
         try:
             return runner.run(_until_terminated(work()))
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -101,14 +102,6 @@ async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
     if task is not None and os.name != "nt":
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await work
-
-
-def _fast_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:  # Windows, PyPy: asyncio's own loop serves as well
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _load(module: str) -> typer.Typer:

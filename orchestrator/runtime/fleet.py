@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,8 @@ from orchestrator.runtime.fleet_verdict import (
     Tally,
     Verdict,
     judge_claims,
+    more_than_one,
+    standing_claims,
 )
 
 # PUBACKs of the last clicks, and of those that a lost connection made to be said again.
@@ -224,11 +225,6 @@ class _Look:
         }
         counts = await self._counts(expected, tell)
         attempts = await self.ground.attempts(self.plan, self.since_ms)
-        standing = Counter(
-            one.device_id
-            for one in attempts
-            if one.outcome == "CLAIMED" and one.released_ms is None
-        )
         return Verdict(
             acknowledged=sum(expected.values()),
             on_record=sum(counts.values()),
@@ -244,9 +240,7 @@ class _Look:
             ),
             claimed=len(claimed.devices),
             unclaimed=self._unclaimed(),
-            double_claims=Finding.of(
-                f"{name}: {count} claims stand" for name, count in standing.items() if count > 1
-            ),
+            double_claims=Finding.of(more_than_one(standing_claims(attempts))),
             foreign_owners=Finding.of(f"{name}: not ours" for name in claimed.devices - owned),
         )
 

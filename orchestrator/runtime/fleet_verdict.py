@@ -131,6 +131,18 @@ class Claimed:
     devices: frozenset[str]
 
 
+def standing_claims(attempts: Iterable[Attempt]) -> Counter[str]:
+    """How many claims of each device stand. Of a device that has one claim at a time: one."""
+    return Counter(
+        one.device_id for one in attempts if one.outcome == "CLAIMED" and one.released_ms is None
+    )
+
+
+def more_than_one(standing: Mapping[str, int]) -> list[str]:
+    """Which devices have several."""
+    return [f"{name}: {count} claims stand" for name, count in standing.items() if count > 1]
+
+
 def judge_claims(
     claimed: Claimed, devices: Mapping[str, Device], attempts: Iterable[Attempt], tally: Tally
 ) -> tuple[Finding, Finding]:
@@ -139,12 +151,8 @@ def judge_claims(
     ``attempts`` are at least those of this run. A device has one claim at a time and each claim
     one click: two that both stand, or two clicks in one epoch, are a double claim.
     """
-    standing: Counter[str] = Counter(
-        one.device_id
-        for one in attempts
-        if one.outcome == "CLAIMED" and one.released_ms is None and one.device_id in claimed.devices
-    )
-    double = [f"{name}: {count} claims stand" for name, count in standing.items() if count > 1]
+    standing = standing_claims(one for one in attempts if one.device_id in claimed.devices)
+    double = more_than_one(standing)
     double += [
         f"{index}: {count} clicks claimed in epoch {epoch}"
         for (index, epoch), count in tally.matched.items()

@@ -11,8 +11,11 @@ import fcntl
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from orchestrator.runtime.process import fast_loop
 
 USERS: Final = "users.lock"
 """Held shared by users, and alone by a service that is ending."""
@@ -44,7 +47,7 @@ def main() -> None:
         os.dup2(log, stream)
     alive = os.open(folder / ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(alive, fcntl.LOCK_EX)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=fast_loop) as runner:
         runner.run(_serve(folder, tell))
 
 
@@ -74,19 +77,10 @@ async def _serve(folder: Path, tell: int) -> None:
         await nobody_left.wait()
 
 
-def _wait_for_users(folder: Path, then: object) -> None:
+def _wait_for_users(folder: Path, then: Callable[[], object]) -> None:
     users = os.open(folder / USERS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(users, fcntl.LOCK_EX)  # held until this process ends: who comes now starts anew
-    assert callable(then)
     then()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop  # noqa: PLC0415 - where it exists
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":
