@@ -28,23 +28,6 @@ BUTTON = "G030PM0123456789"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-@pytest.fixture
-def project(pytester, monkeypatch):
-    """An empty project, and a home where nothing is."""
-    monkeypatch.setenv("HOME", str(pytester.path))
-    # Only the plugins that matter here, ours by its entry point: others take a second to load.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeini(
-        """
-        [pytest]
-        asyncio_mode = auto
-        asyncio_default_fixture_loop_scope = function
-        filterwarnings = error
-        """
-    )
-    return pytester
-
-
 def run(project, *arguments: str):
     plugins = ("-p", "clickclaim", "-p", "asyncio", "-p", "xdist")
     return project.runpytest_subprocess("--basetemp=base", *plugins, *arguments, timeout=150)

@@ -65,22 +65,12 @@ async def test_asyncio(number, claim_service, simulated_button, virtual_clock):
 """
 
 
-def test_forty_tests_in_sixteen_processes_share_one_service(pytester, monkeypatch):
-    monkeypatch.setenv("HOME", str(pytester.path))
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makeini(
-        """
-        [pytest]
-        asyncio_mode = auto
-        asyncio_default_fixture_loop_scope = function
-        filterwarnings = error
-        """
-    )
-    pytester.makeconftest(CONFTEST)
-    pytester.makepyfile(test_many=TESTS)
-    notes = pytester.mkdir("said")
+def test_forty_tests_in_sixteen_processes_share_one_service(project):
+    project.makeconftest(CONFTEST)
+    project.makepyfile(test_many=TESTS)
+    notes = project.mkdir("said")
     plugins = ("-p", "clickclaim", "-p", "asyncio", "-p", "xdist")
-    ran = pytester.runpytest_subprocess(
+    ran = project.runpytest_subprocess(
         "--basetemp=base", *plugins, "-n", str(PROCESSES), timeout=270
     )
     ran.assert_outcomes(passed=40)

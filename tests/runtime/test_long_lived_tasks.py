@@ -9,7 +9,6 @@ import logging
 
 import pytest
 
-from hardware.click import RawFrame
 from hardware.source import SourceEndedError
 from orchestrator.clocks import VirtualClock
 from orchestrator.domain.errors import StoreError, StoreFullError
@@ -20,8 +19,7 @@ from orchestrator.runtime.serving import BrokerChoice, HttpAddress, serving
 from orchestrator.settings import for_profile
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.units import EventQuery, Purge
-
-ADDRESS = "C4:00:00:00:00:01"
+from tests.runtime.conftest import ADDRESS, level
 
 
 class FaultyStore(MemoryStore):
@@ -111,19 +109,6 @@ class Over:
 
     async def wait_for_wake(self):
         await asyncio.Event().wait()
-
-
-def level(now_ms, *, closed):
-    """What a Nordic LED Button Service notifies: a contact, whose click the host times."""
-    return RawFrame(
-        transport="ble-notify",
-        source="ble:",
-        heard_ms=now_ms,
-        payload=b"\x01" if closed else b"\x00",
-        address=ADDRESS,
-        channel="00001524-1212-efde-1523-785feabcd123",
-        direct=True,
-    )
 
 
 async def test_stations_are_heard_in_full_after_the_last_source_has_ended():

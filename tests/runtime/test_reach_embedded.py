@@ -3,26 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from hardware.click import RawFrame
 from orchestrator.domain.ids import DEFAULT_NAMESPACE
 from orchestrator.flow import WindowOpened, claim_device
 from orchestrator.runtime.folder import open_desk
 from orchestrator.runtime.reach import EMBEDDED, reach
-
-ADDRESS = "C4:00:00:00:00:01"
-
-
-def level(now_ms: int, *, closed: bool) -> RawFrame:
-    """What a Nordic LED Button Service notifies."""
-    return RawFrame(
-        transport="ble-notify",
-        source="ble:",
-        heard_ms=now_ms,
-        payload=b"\x01" if closed else b"\x00",
-        address=ADDRESS,
-        channel="00001524-1212-efde-1523-785feabcd123",
-        direct=True,
-    )
+from tests.runtime.conftest import ADDRESS, level
 
 
 async def test_a_contact_that_the_host_times_makes_a_claim(tmp_path: Path) -> None:
