@@ -1,7 +1,12 @@
-"""Claims in virtual time: production code over models of disk and broker, each step checked."""
+"""Claims in virtual time: production code over models of disk and broker, each step checked.
+
+python -m benchmarks.virtual_time     where the time of a claim goes, as cProfile sees it
+"""
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 import time
 from dataclasses import replace
 
@@ -13,6 +18,23 @@ from orchestrator.simulation.seeds import run_plan
 
 STATIONS = 200
 CLAIMS_EACH = 10
+
+# Which calls make up a part: file and function, with all that they call.
+PARTS = {
+    "ingest: decode, repeats, the click's disposition and its commit": [("lanes.py", "_run")],
+    "initiate and finalize in the service, with their commits": [
+        ("service.py", "initiate"),
+        ("service.py", "finalize"),
+    ],
+    "the flow and its facts": [("flow.py", "claim_device"), ("flow.py", "_listen")],
+    "invariants, after each commit": [("course.py", "_answered")],
+    "what people do besides: they list events and look at the claim": [("people.py", "_after")],
+    "the button's press: the chip's counter, JSON and HMAC": [("people.py", "_press")],
+    "the line between station and service": [("network.py", "_arrive")],
+}
+
+
+REST = "the rest: the loop's timers and order, commits, start and end"
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -36,6 +58,27 @@ def _figure(plan: Plan) -> str:
     return f"{verdict.claims / took_s:,.0f} /s of processor time, every commit checked"
 
 
+def profile() -> str:
+    """A table of the parts, as Markdown."""
+    measured = cProfile.Profile()
+    measured.enable()
+    verdict = run_plan(_plan())
+    measured.disable()
+    stats = pstats.Stats(measured)
+    calls: dict[tuple[str, str], float] = {}
+    for (file, _line, name), (_, _, _, cumulative_s, _) in stats.stats.items():
+        key = (file.rpartition("/")[2], name)
+        calls[key] = calls.get(key, 0.0) + cumulative_s
+    whole_s = stats.total_tt
+    shares = {what: sum(calls[one] for one in of) / whole_s for what, of in PARTS.items()}
+    shares[REST] = 1 - sum(shares.values())
+    calls_each = stats.total_calls / verdict.claims
+    rows = [f"| {what} | {share:.0%} |" for what, share in shares.items()]
+    return "\n".join(
+        ["| part | share |", "|---|---|", *rows, "", f"{calls_each:,.0f} calls a claim"]
+    )
+
+
 def _plan() -> Plan:
     """Many stations, each with buttons of its own, and nothing goes wrong."""
     return Plan(
@@ -55,3 +98,7 @@ def _plan() -> Plan:
         reactions_s=(0.5,),
         disk_s=(0.02, 0.02),
     )
+
+
+if __name__ == "__main__":
+    print(profile())
