@@ -49,6 +49,15 @@ async def test_it_stops_at_once_with_streams_open_and_can_be_stopped_again(world
         await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
 
 
+async def test_it_stops_when_it_is_told_not_at_its_next_tick(world, monkeypatch):
+    monkeypatch.setattr("orchestrator.api.server._TICK_S", 3600.0)
+    server = ApiServer(world.app)
+    await server.start()
+    await asyncio.sleep(0)  # it waits for its tick
+    async with asyncio.timeout(30):
+        await server.stop()
+
+
 async def test_signals_stay_with_whoever_runs_it(world):
     got = asyncio.Event()
     loop = asyncio.get_running_loop()

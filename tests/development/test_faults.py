@@ -206,3 +206,18 @@ async def test_what_is_added_leaves_what_is_planned_where_it_is(tester):
     assert await tester.struck() == [1, 1]
     many = await tester.do("POST", "/v1/faults", {"faults": [more] * 99})
     assert many.status_code == 400
+
+
+def test_a_fault_that_is_added_has_dice_of_its_own():
+    """Added one by one, a plan throws what it throws when it is put at once."""
+    faults = [Fault(kind="drop", operation=ANY, probability=0.5) for _ in range(3)]
+    at_once, one_by_one = FaultTable(), FaultTable()
+    at_once.add("N", faults, seed=7)
+    for fault in faults:
+        one_by_one.add("N", [fault], seed=7)
+    for _ in range(50):
+        at_once.on_operation("N", "GetTags")
+        one_by_one.on_operation("N", "GetTags")
+    struck = [times for _, times in at_once.planned("N")]
+    assert [times for _, times in one_by_one.planned("N")] == struck
+    assert len(set(struck)) > 1, "each throws by itself"
