@@ -43,8 +43,9 @@ SESSION_EXPIRY_S: Final = 7 * 24 * 3600
 # Idle for so long, the client pings; for so long again without an answer, the link is lost.
 KEEPALIVE_S: Final = 15
 
-# Nobody who stops a service waits longer than this for a nicety.
-_LAST_MARKER_S: Final = 0.5
+# It takes milliseconds, on a busy machine more. Nobody who stops a service waits longer than this
+# for a nicety.
+_LAST_MARKER_S: Final = 2.0
 
 # paho tells of each lost connection; so do we, once and with its reason.
 _paho_log = logging.getLogger(f"{__name__}.paho")
@@ -265,11 +266,13 @@ class Connection:
                 return
 
     async def _last_marker(self, client: aiomqtt.Client) -> None:
-        self._marker_back.clear()
         with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
             async with asyncio.timeout(min(_LAST_MARKER_S, self._timeout_s)):
                 await self._publish_marker(client)
-                await self._marker_back.wait()
+                # An earlier one may still be on its way, and it says less.
+                while self._marker.sent_ms:
+                    self._marker_back.clear()
+                    await self._marker_back.wait()
 
     async def _miss_marker(self) -> None:
         """Say so when no marker comes back: every click would look as if it had been queued."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiomqtt
 
 from hardware.sources.mqtt_connection import Connection
@@ -75,3 +77,27 @@ def test_what_the_broker_held_for_us_may_be_of_any_age_until_it_is_done():
     heard.connection.acknowledge(queued)
     heard.marker(5_000, 5_005)
     assert heard.until_ms == [5_000]
+
+
+async def test_leaving_waits_for_its_own_marker_when_an_earlier_one_is_still_on_its_way():
+    heard = Heard()
+    marker = heard.connection._marker
+    first = marker.next(1_000).encode()
+    taken: list[bytes] = []
+
+    class Broker:
+        """Sends the earlier marker back before it takes in the last one."""
+
+        async def publish(self, topic: str, payload: str, qos: int) -> None:
+            taken.append(payload.encode())
+            heard.message(3_001, marker.topic, first)
+
+    heard.now_ms = 3_000
+    leaving = asyncio.create_task(heard.connection._last_marker(Broker()))
+    while not heard.until_ms:
+        await asyncio.sleep(0)
+    await asyncio.wait({leaving}, timeout=0)
+    assert (leaving.done(), heard.until_ms) == (False, [1_000])
+    heard.message(3_002, marker.topic, taken[0])
+    await leaving
+    assert heard.until_ms == [1_000, 3_000]
