@@ -5,23 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
-import socket
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, cast
 
 import aiomqtt
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hardware.source import SourceAwayError, SourceError, SourceRefusedError
+from hardware.sources.mqtt_client import build_client, enter, tls_context
 from hardware.sources.mqtt_errors import explain_connect
 from hardware.sources.mqtt_marker import Marker
 from hardware.sources.mqtt_spec import MqttSpec
@@ -33,23 +29,9 @@ MAX_PAYLOAD_BYTES: Final = 64 * 1024
 # again whatever was not acknowledged.
 MAX_WAITING: Final = 10_000
 
-# How many unacknowledged messages an MQTT 5 broker may send us. 3.1.1 has no such word: there the
-# broker's own limit counts (20 in Mosquitto unless its configuration says otherwise).
-RECEIVE_MAXIMUM: Final = 1_000
-
-# How long an MQTT 5 broker keeps our session while we are away: a long weekend and a holiday.
-SESSION_EXPIRY_S: Final = 7 * 24 * 3600
-
-# Idle for so long, the client pings; for so long again without an answer, the link is lost.
-KEEPALIVE_S: Final = 15
-
 # It takes milliseconds, on a busy machine more. Nobody who stops a service waits longer than this
 # for a nicety.
 _LAST_MARKER_S: Final = 2.0
-
-# paho tells of each lost connection; so do we, once and with its reason.
-_paho_log = logging.getLogger(f"{__name__}.paho")
-_paho_log.setLevel(logging.CRITICAL)
 
 
 @dataclass(slots=True)
@@ -105,15 +87,11 @@ class Connection:
 
     async def open(self) -> None:
         """Connect, subscribe, publish the marker. Raises SourceAwayError or SourceRefusedError."""
-        client = self._client = self._build(await self._tls_context())
+        client = self._client = self._build(await tls_context(self._spec))
         try:
-            await _uninterrupted(client.__aenter__())
+            await enter(client)
         except aiomqtt.MqttError as error:
-            _drop(client)
             raise explain_connect(self._spec, error, self._timeout_s) from error
-        except asyncio.CancelledError:
-            _drop(client)
-            raise
         self._watching = self._start(self._watch(client), "connection of")
         try:
             await self._subscribe(client)
@@ -168,55 +146,14 @@ class Connection:
     # -----------------------------------------------------------------------------------------
 
     def _build(self, context: ssl.SSLContext | None) -> aiomqtt.Client:
-        spec = self._spec
-        options: dict[str, Any] = {}
-        if spec.version == "5":
-            connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            connect.ReceiveMaximum = RECEIVE_MAXIMUM
-            connect.SessionExpiryInterval = SESSION_EXPIRY_S if self._persistent else 0
-            options |= {"properties": connect, "clean_start": not self._persistent}
-        else:
-            options["clean_session"] = not self._persistent
-        client = aiomqtt.Client(
-            spec.host,
-            spec.port,
-            username=spec.user,
-            password=spec.password,
-            identifier=self._client_id,
-            protocol=aiomqtt.ProtocolVersion.V5 if spec.version == "5" else None,
-            queue_type=partial(_Inbox, self._deliver),  # type: ignore[arg-type]
-            logger=_paho_log,
-            keepalive=KEEPALIVE_S,
-            timeout=self._timeout_s,
-            tls_context=context,
-            # A PUBACK has four bytes: without this each waits up to 40 ms for the one before.
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            **options,
+        return build_client(
+            self._spec,
+            self._client_id,
+            deliver=self._deliver,
+            persistent=self._persistent,
+            timeout_s=self._timeout_s,
+            context=context,
         )
-        # The one place where a message is not acknowledged when it arrives but when what it led
-        # to is durable. aiomqtt has no word for this either.
-        client._client.manual_ack_set(True)  # noqa: SLF001
-        client._client.connect_timeout = self._timeout_s  # noqa: SLF001
-        return client
-
-    async def _tls_context(self) -> ssl.SSLContext | None:
-        """What to trust and who we are; read from files, so off the loop."""
-        spec = self._spec
-        if not spec.tls:
-            return None
-        try:
-            context = await asyncio.to_thread(ssl.create_default_context, cafile=spec.ca)
-            context.sslsocket_class = _TidySocket
-            if spec.cert is not None:
-                await asyncio.to_thread(context.load_cert_chain, spec.cert, spec.key)
-        except OSError as error:
-            files = ", ".join(f for f in (spec.ca, spec.cert, spec.key) if f)
-            raise SourceRefusedError(
-                spec.shown,
-                f"cannot use {files} ({error.strerror or error})",
-                "each must be a readable PEM file, and cert= and key= must belong together",
-            ) from error
-        return context
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         topics = list(self._spec.topics)
@@ -356,47 +293,3 @@ class Connection:
 
     def _start(self, work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
         return asyncio.create_task(work, name=f"{what} {self._spec.shown}")
-
-
-class _Inbox(asyncio.Queue[aiomqtt.Message]):
-    """The queue that aiomqtt fills and reads: hands each message over at once and stays empty,
-    so that whoever reads it waits for nothing but the end of the connection."""
-
-    def __init__(self, deliver: Callable[[aiomqtt.Message], None], maxsize: int = 0) -> None:
-        super().__init__(maxsize)
-        self._deliver = deliver
-
-    def put_nowait(self, item: aiomqtt.Message) -> None:
-        self._deliver(item)
-
-
-class _TidySocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
-async def _uninterrupted(work: Awaitable[object]) -> None:
-    """Finish this even when we are cancelled, and only then be cancelled.
-
-    Connecting runs in a thread that cannot be stopped; given up half-way it would leave a second
-    connection under our name, and the broker would end the next one for its sake.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise
-
-
-def _drop(client: aiomqtt.Client) -> None:
-    """Close the socket of a connection that never was one, or that nobody wants any more."""
-    client._client.disconnect()  # noqa: SLF001
