@@ -8,7 +8,7 @@ import sys
 from benchmarks.table import Row, machine, markdown
 
 # Each has rows(): a list of (what, budget, figure).
-FILES = ("in_process", "service", "fleet", "virtual_time")
+FILES = ("in_process", "service", "fleet", "plugin", "virtual_time")
 
 
 def main() -> None:
