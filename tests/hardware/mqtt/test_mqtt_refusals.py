@@ -110,7 +110,7 @@ async def test_a_marker_that_may_not_come_back_is_told_with_what_to_allow(tmp_pa
     access.write_text("topic readwrite clickclaim/v1/+/devices/+/events\n")
     extra = f"allow_anonymous true\nacl_file {access}"
     async with Mosquitto(tmp_path / "broker", extra=extra) as broker:
-        source = source_of(broker.url, client_id=SESSION, timeout_s=0.5)
+        source = source_of(broker.url, client_id=SESSION, timeout_s=1.5)
         await source.open()
         with pytest.raises(SourceRefusedError, match="does not come back") as error:
             await source.read()
@@ -149,7 +149,7 @@ async def test_a_broker_that_wants_a_certificate_and_gets_none(tmp_path, source_
     cert, key = ours.issue("broker")
     listener = f"cafile {ours.file}\ncertfile {cert}\nkeyfile {key}\nrequire_certificate true"
     async with Mosquitto(tmp_path / "broker", listener=listener) as broker:
-        source = source_of(f"mqtts://127.0.0.1:{broker.port}/?ca={ours.file}", timeout_s=0.5)
+        source = source_of(f"mqtts://127.0.0.1:{broker.port}/?ca={ours.file}", timeout_s=2)
         with pytest.raises((SourceRefusedError, SourceAwayError)) as error:
             await source.open()
         assert "cert=FILE" in error.value.remedy
@@ -158,7 +158,7 @@ async def test_a_broker_that_wants_a_certificate_and_gets_none(tmp_path, source_
 @pytest.mark.mosquitto
 async def test_tls_spoken_to_a_port_without_it(mosquitto, source_of):
     with pytest.raises((SourceRefusedError, SourceAwayError)) as error:
-        await source_of(f"mqtts://127.0.0.1:{mosquitto.port}/", timeout_s=1).open()
+        await source_of(f"mqtts://127.0.0.1:{mosquitto.port}/", timeout_s=5).open()
     assert "TLS" in str(error.value) or "mqtt://" in error.value.remedy
 
 
@@ -168,7 +168,7 @@ async def test_no_tls_spoken_to_a_port_with_it(tmp_path, source_of):
     cert, key = ours.issue("broker")
     listener = f"cafile {ours.file}\ncertfile {cert}\nkeyfile {key}"
     async with Mosquitto(tmp_path / "broker", listener=listener) as broker:
-        source = source_of(broker.url, timeout_s=0.3)
+        source = source_of(broker.url, timeout_s=1)
         with pytest.raises(SourceAwayError) as error:
             await source.open()
         assert "mqtts://" in error.value.remedy
