@@ -10,24 +10,23 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from orchestrator.domain.attempts import Attempt
 from orchestrator.stores.files import Database
 from orchestrator.stores.rows import Key, Row
 
-# Twice the devices and attempts of 2,000 claims at once; about 1 KiB each.
+# Twice the devices and attempts of 2,000 claims at once; about 2 KiB each.
 MAX_ROWS: Final = 8192
 
 
 class Kept:
-    """A row; of an attempt, also what was made of it: most attempts are read again."""
+    """A row, and what was made of it when it was first read: most rows are read again."""
 
-    __slots__ = ("attempt", "row")
+    __slots__ = ("row", "value")
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.attempt: Attempt | None = None
+        self.value: Any = None
 
 
 class RowCache:

@@ -62,11 +62,15 @@ class Decoded(Generic[T]):
         self._table = table
         self._made: dict[Any, tuple[Row, T]] = {}
 
-    def __call__(self, row: Row) -> T:
-        """The value of this row, which begins with its key."""
-        made = self._made.get(row[0])
+    def values(self, rows: Mapping[Any, Row]) -> list[T]:
+        """The values of these rows of the table, by key."""
+        return [self.value(key, row) for key, row in rows.items()]
+
+    def value(self, key: Any, row: Row) -> T:
+        """The value of this row of the table."""
+        made = self._made.get(key)
         if made is None or made[0] is not row:
-            made = self._made[row[0]] = (row, self._decode(row))
+            made = self._made[key] = (row, self._decode(row))
             if len(self._made) > 2 * len(self._table):
                 self._forget_the_gone()
         return made[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from orchestrator.domain.attempts import Attempt
@@ -38,8 +38,9 @@ class MemoryStore:
     def __init__(self, tables: Tables | None = None) -> None:
         tables = Tables() if tables is None else tables
         self._open: Tables | None = tables
-        self._to_attempt = Decoded(rows.to_attempt, tables.attempts)
-        self._to_event = Decoded(rows.to_event, tables.events)
+        self._devices = Decoded(rows.to_device, tables.devices)
+        self._attempts = Decoded(rows.to_attempt, tables.attempts)
+        self._events = Decoded(rows.to_event, tables.events)
 
     @property
     def _tables(self) -> Tables:
@@ -72,8 +73,9 @@ class MemoryStore:
 
     async def device(self, namespace: str, device_id: str) -> Device | None:
         """As ``Store.device``."""
-        row = self._tables.devices.get((namespace, device_id))
-        return None if row is None else rows.to_device(row)
+        key = (namespace, device_id)
+        row = self._tables.devices.get(key)
+        return None if row is None else self._devices.value(key, row)
 
     async def devices(
         self,
@@ -88,7 +90,7 @@ class MemoryStore:
         """As ``Store.devices``."""
         found = [
             device
-            for device in map(rows.to_device, _of(namespace, 0, self._tables.devices))
+            for device in self._devices.values(_of(namespace, 0, self._tables.devices))
             if (owner is None or device.claim.owner == owner)
             and (state is None or device.claim.state == state)
             and (kind is None or device.kind == kind)
@@ -99,11 +101,11 @@ class MemoryStore:
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """As ``Store.attempt``."""
         row = self._tables.attempts.get(attempt_id)
-        return None if row is None else self._to_attempt(row)
+        return None if row is None else self._attempts.value(attempt_id, row)
 
     async def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
-        attempts = map(self._to_attempt, self._attempts_to_look_at(query))
+        attempts = self._attempts.values(self._attempts_to_look_at(query))
         found = [attempt for attempt in attempts if _wanted_attempt(attempt, query)]
         if len(found) > 1:
             found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
@@ -112,8 +114,8 @@ class MemoryStore:
     async def due_attempts(self, now_ms: int, limit: int) -> list[Attempt]:
         """As ``Store.due_attempts``."""
         open_ones = self._tables.attempts.under("open", True)
-        found = [row for row in open_ones.values() if row[_DEADLINE] <= now_ms]
-        due = [self._to_attempt(row) for row in found]
+        found = {key: row for key, row in open_ones.items() if row[_DEADLINE] <= now_ms}
+        due = self._attempts.values(found)
         due.sort(key=lambda attempt: (attempt.deadline_ms, attempt.attempt_id))
         return due[: max(0, limit)]
 
@@ -125,13 +127,14 @@ class MemoryStore:
     async def event(self, event_id: str) -> DeviceEvent | None:
         """As ``Store.event``."""
         row = self._tables.events.get(event_id)
-        return None if row is None else self._to_event(row)
+        return None if row is None else self._events.value(event_id, row)
 
     async def events(self, query: EventQuery) -> list[DeviceEvent]:
         """As ``Store.events``."""
-        events = map(self._to_event, self._events_to_look_at(query))
+        events = self._events.values(self._events_to_look_at(query))
         found = [event for event in events if _wanted_event(event, query)]
-        found.sort(key=lambda event: event.seq, reverse=query.newest_first)
+        if len(found) > 1:
+            found.sort(key=lambda event: event.seq, reverse=query.newest_first)
         return found[: max(0, query.limit)]
 
     async def unknown_devices(self, namespace: str, limit: int = 100) -> list[UnknownDevice]:
@@ -201,27 +204,27 @@ class MemoryStore:
         """As ``Store.close``. Closing again does nothing."""
         self._open = None
 
-    def _attempts_to_look_at(self, query: AttemptQuery) -> Iterator[Row]:
+    def _attempts_to_look_at(self, query: AttemptQuery) -> Mapping[Any, Row]:
         """Those among which all that are asked for are, and as few others as can be had."""
         attempts = self._tables.attempts
         if query.invocation is not None:
-            return iter(attempts.under("invocation", query.invocation).values())
+            return attempts.under("invocation", query.invocation)
         if query.namespace is not None and query.device_id is not None:
-            return iter(attempts.under("device", (query.namespace, query.device_id)).values())
+            return attempts.under("device", (query.namespace, query.device_id))
         return _of(query.namespace, 1, attempts)
 
-    def _events_to_look_at(self, query: EventQuery) -> Iterator[Row]:
+    def _events_to_look_at(self, query: EventQuery) -> Mapping[Any, Row]:
         events = self._tables.events
         if query.device_id is not None:
-            return iter(events.under("device", (query.namespace, query.device_id)).values())
+            return events.under("device", (query.namespace, query.device_id))
         return _of(query.namespace, 1, events)
 
 
-def _of(namespace: str | None, column: int, table: Mapping[Any, Row]) -> Iterator[Row]:
+def _of(namespace: str | None, column: int, table: Mapping[Any, Row]) -> Mapping[Any, Row]:
     """The rows of a namespace. Reading them all would make each test of thousands pay for all."""
     if namespace is None:
-        return iter(table.values())
-    return (row for row in table.values() if row[column] == namespace)
+        return table
+    return {key: row for key, row in table.items() if row[column] == namespace}
 
 
 def _wanted_attempt(attempt: Attempt, query: AttemptQuery) -> bool:

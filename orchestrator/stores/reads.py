@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import ClaimState, Device
 from orchestrator.domain.events import DeviceEvent, UnknownDevice
 from orchestrator.stores import rows, small_rows
-from orchestrator.stores.cache import Kept, RowCache
-from orchestrator.stores.rows import Key
+from orchestrator.stores.cache import RowCache
+from orchestrator.stores.rows import Key, Row
 from orchestrator.units import (
     AccessKey,
     AttemptQuery,
@@ -21,6 +21,8 @@ from orchestrator.units import (
     StoredAnswer,
     StoredKey,
 )
+
+T = TypeVar("T")
 
 
 def _select(columns: Sequence[str], table: str) -> str:
@@ -83,8 +85,7 @@ class Reads:
     def device(self, namespace: str, device_id: str) -> Device | None:
         """As ``Store.device``."""
         key = (namespace, device_id)
-        kept = self._cached(key, _DEVICE, key)
-        return None if kept is None else rows.to_device(kept.row)
+        return self._cached(key, _DEVICE, key, rows.to_device)
 
     def devices(
         self,
@@ -105,12 +106,7 @@ class Reads:
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """As ``Store.attempt``."""
-        kept = self._cached(attempt_id, _ATTEMPT, (attempt_id,))
-        if kept is None:
-            return None
-        if kept.attempt is None:
-            kept.attempt = rows.to_attempt(kept.row)
-        return kept.attempt
+        return self._cached(attempt_id, _ATTEMPT, (attempt_id,), rows.to_attempt)
 
     def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
@@ -229,11 +225,20 @@ class Reads:
         found = self._rows("SELECT value FROM meta WHERE name = ?", (name,))
         return str(found[0][0]) if found else None
 
-    def _cached(self, key: Key, sql: str, values: Sequence[Any]) -> Kept | None:
+    def _cached(
+        self, key: Key, sql: str, values: Sequence[Any], decode: Callable[[Row], T]
+    ) -> T | None:
+        """What ``decode`` makes of a row, made once for each row that the cache has."""
         kept = self._cache.get(key)
-        if kept is None and (found := self._rows(sql, values)):
+        if kept is None:
+            found = self._rows(sql, values)
+            if not found:
+                return None
             kept = self._cache.put(key, found[0])
-        return kept
+        if kept.value is None:
+            kept.value = decode(kept.row)
+        value: T = kept.value
+        return value
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         # fetchall, also for one row: a statement that is not read to its end keeps its snapshot,

