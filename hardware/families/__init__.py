@@ -24,7 +24,8 @@ from hardware.families import (
 from hardware.families.family import Family, Level, Options, Reading, Sender
 
 # The first that matches reads a frame, so what is certain by its topic or UUID stands before what
-# is told by its payload, and zigbee2mqtt, whose topics are anybody's, comes last.
+# is told by its payload, and zigbee2mqtt, whose topics are anybody's, comes last. A later Shelly,
+# and what it relays, may speak below ``shellies/`` too, so the first generation comes after them.
 FAMILIES: Final[tuple[Family, ...]] = (
     native.FAMILY,
     serial_level.FAMILY,
@@ -35,11 +36,11 @@ FAMILIES: Final[tuple[Family, ...]] = (
     itag.FAMILY,
     sensortag.FAMILY,
     aws_iot_button.FAMILY,
-    shelly_gen1.FAMILY,
     theengs.FAMILY,
     tasmota.FAMILY,
     shelly_blu.FAMILY,
     shelly.FAMILY,
+    shelly_gen1.FAMILY,
     zigbee2mqtt.FAMILY,
 )
 

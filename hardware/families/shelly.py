@@ -5,7 +5,9 @@ Source: shelly-api-docs, General/Notifications and DynamicComponents/BTHome: top
 form ``{"component":…,"info":{"event":…}}``.
 
 Traps: a press sends ``btn_down`` and ``btn_up`` before its ``…_push``; ``data`` may be a list or
-an object, ``component`` may be absent; the time stamp is the only thing that orders events. Since
+an object, ``component`` may be absent; the time stamp is the only thing that orders events. The
+prefix of the topic is its owner's: below ``shellies/`` it looks like the first generation's. Who
+hands notifications on may leave out their method, or all but their parameters. Since
 firmware 1.6.0 a BLU button's events come from ``bthomedevice:N`` (before: ``bthomesensor:N``),
 and N is the gateway's own number, so it names a button together with the gateway only.
 
@@ -36,6 +38,7 @@ _EVENTS: Final = {
     "hold_push": "HOLD",
     "hold_press": "HOLD",
 }
+_NOTIFICATIONS: Final = ("NotifyEvent", "NotifyStatus", "NotifyFullStatus")
 # A frame holds the events of a moment; a list longer than this was not written by a Shelly.
 _MOST_EVENTS: Final = 16
 _LATEST_TS: Final = 2**33  # seconds, in the year 2242
@@ -48,9 +51,9 @@ def matches(frame: RawFrame) -> bool:
     if (frame.channel or "").endswith("/events/rpc"):
         return True
     said = object_of(frame.payload) or {}
-    return said.get("method") == "NotifyEvent" or (
-        isinstance(said.get("component"), str) and ("info" in said or "event" in said)
-    )
+    if said.get("method") in _NOTIFICATIONS or any("event" in event for event in _listed(said)):
+        return True
+    return isinstance(said.get("component"), str) and ("info" in said or "event" in said)
 
 
 def sender_of(frame: RawFrame) -> Sender | None:
@@ -78,15 +81,22 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], _options: Options) -> li
 
 def _events(said: dict[str, Any]) -> list[dict[str, Any]]:
     """The events of either form, as objects of one form."""
-    params = said.get("params")
-    if isinstance(params, dict) and isinstance(params.get("events"), list):
-        # An event without a time of its own happened when its notification was sent.
-        when = {"ts": params["ts"]} if "ts" in params else {}
-        events = params["events"][:_MOST_EVENTS]
-        return [{**when, **event} for event in events if isinstance(event, dict)]
+    if listed := _listed(said):
+        return listed
     if isinstance(said.get("info"), dict):
         return [said["info"]]
     return [said] if "event" in said else []
+
+
+def _listed(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events of a notification, or of its parameters alone."""
+    params = said.get("params", said)
+    events = params.get("events") if isinstance(params, dict) else None
+    if not isinstance(events, list):
+        return []
+    # An event without a time of its own happened when its notification was sent.
+    when = {"ts": params["ts"]} if "ts" in params else {}
+    return [{**when, **event} for event in events[:_MOST_EVENTS] if isinstance(event, dict)]
 
 
 def _address(frame: RawFrame, said: dict[str, Any], event: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ Source: the Gen1 API's MQTT topics as used by AaronLionsheep/ShellyMQTT and enes
 
 Traps: the same event is published again when the connection comes back and with every periodic
 update, with the same count; counts have gaps, and begin anew after a restart; an event of ``""``
-is the state after power-on.
+is the state after power-on. The id is the owner's to set, slashes included.
 
 Proves: nothing; whoever may publish to the broker can say it.
 """
@@ -23,6 +23,8 @@ from hardware.families.payloads import integer, json_of, object_of, percent, tex
 from hardware.keys import DeviceKey
 
 _NAME = "shelly_gen1"
+# What a button says is known by its end, so that the id before it may have any number of levels.
+_SAID: Final = re.compile(r"shellies/(.+)/(input_event/[^/]+|sensor/battery)")
 _TOPIC: Final = re.compile(r"shellies/([^/]+)/(.+)")
 _EVENTS: Final = {
     "S": "SINGLE",
@@ -37,22 +39,22 @@ _EVENTS: Final = {
 
 def matches(frame: RawFrame) -> bool:
     """Anything below ``shellies/``."""
-    return _TOPIC.fullmatch(frame.channel or "") is not None
+    return _parts(frame) is not None
 
 
 def sender_of(frame: RawFrame) -> Sender | None:
-    """The second level of the topic."""
-    found = _TOPIC.fullmatch(frame.channel or "")
+    """The device's id."""
+    found = _parts(frame)
     address = text(found[1]) if found else None
     return Sender(None, address) if address else None
 
 
 def decode(frame: RawFrame, _keys: Sequence[DeviceKey], _options: Options) -> list[Reading]:
     """The click of one input."""
-    sender = sender_of(frame)
-    if sender is None:
+    found, sender = _parts(frame), sender_of(frame)
+    if found is None or sender is None:
         return [Ignored(frame=frame, family=_NAME, reason="the topic names no device")]
-    what = (frame.channel or "").split("/", 2)[2]
+    what = found[2]
     common: dict[str, Any] = {"frame": frame, "family": _NAME, "address": sender.address}
     if what == "sensor/battery":
         battery = percent(json_of(frame.payload))
@@ -62,6 +64,12 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], _options: Options) -> li
     if not what.startswith("input_event/"):
         return [Ignored(**common, reason="not an input event", valid=True)]
     return [_decode_event(common, what.removeprefix("input_event/"), object_of(frame.payload))]
+
+
+def _parts(frame: RawFrame) -> re.Match[str] | None:
+    """The id, and what the device says below it."""
+    topic = frame.channel or ""
+    return _SAID.fullmatch(topic) or _TOPIC.fullmatch(topic)
 
 
 def _decode_event(

@@ -10,7 +10,7 @@ import pytest
 from hardware.vectors import Row, decode_file
 
 VECTORS = Path(__file__).parent / "vectors"
-FILES = ("bthome", "mibeacon", "gatt", "mqtt")
+FILES = ("bthome", "mibeacon", "gatt", "mqtt", "captures")
 ALWAYS = ("accept", "frame_valid", "device_id", "click_type", "battery", "counter")
 WHERE_SAID = ("button", "buttons", "authenticated")
 
