@@ -47,7 +47,7 @@ BUTTON_CODES: Final = {
     0x80: "HOLD",
     0x81: "RELEASE",
 }
-_OLD_SHELLY_HOLD: Final = 0xFE
+OLD_SHELLY_HOLD: Final = 0xFE
 _ALLTERCO: Final = 0x0BA9  # company id of Shelly's maker, in its manufacturer data
 
 
@@ -157,7 +157,7 @@ def _readings(
 
 
 def _click_type(code: int, frame: RawFrame) -> str | None:
-    if code == _OLD_SHELLY_HOLD:
+    if code == OLD_SHELLY_HOLD:
         return "HOLD" if _is_shelly(frame) else None
     return BUTTON_CODES.get(code)
 
