@@ -2,7 +2,8 @@
 
 Source: tasmota/docs, Buttons-and-Switches and Commands; the switch tables of HATasmota 0.9.2.
 ``SetOption73 1`` makes ``stat/<topic>/RESULT {"Button1":{"Action":"SINGLE"}}``, ``SetOption114 1``
-the same for switches; ``tele/<topic>/SENSOR`` says ``"Switch1":"ON"``.
+the same for switches; ``tele/<topic>/SENSOR`` says ``"Switch1":"ON"``. Before version 9.1 (its
+changelog) a button said ``{"ACTION":"SINGLE"}``, and which one stood in ``stat/<topic>/BUTTON1``.
 
 Traps: FullTopic may put the prefix after the topic; a switch's name is free text; HOLD is a long
 press in SwitchMode 5 and 6 and a double press in 8, 9 and 10, which the message does not say; the
@@ -26,6 +27,7 @@ from hardware.keys import DeviceKey
 _NAME = "tasmota"
 _PREFIXES: Final = ("stat", "tele")
 _BUTTON: Final = re.compile(r"Button\d{1,2}", re.ASCII)
+_OLD_TOPIC: Final = re.compile(r".*/BUTTON(\d{1,2})", re.ASCII | re.DOTALL)
 _SWITCH: Final = re.compile(r"Switch\d{1,2}", re.ASCII)
 _ACTIONS: Final = {
     "SINGLE": "SINGLE",
@@ -65,6 +67,9 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], options: Options) -> lis
     status = said.get("StatusSNS")
     if isinstance(status, dict):
         said = status
+    old = _OLD_TOPIC.fullmatch(frame.channel or "")
+    if old is not None and "ACTION" in said:
+        said = {f"Button{old[1]}": {"Action": said["ACTION"]}}
     readings = [
         reading
         for name, value in list(said.items())[:_MOST_SWITCHES]
