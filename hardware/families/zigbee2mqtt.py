@@ -8,13 +8,14 @@ Traps: with the legacy switch on, each press is three messages: the JSON, the sa
 text below ``/action``, and a JSON whose action is empty (issues 18070, 21855). The last action was
 published again after a restart (issue 25566): ``last_seen`` is then the old one. A hub may publish
 each press twice (issue 32015). A long press of an IKEA remote sends the short one first. Words
-differ per model, and so do units.
+differ per model, and so do units. First versions say ``click``, and write the battery as text.
 
 Proves: nothing; whoever may publish to the broker can say it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,6 +28,7 @@ from hardware.keys import DeviceKey
 
 _NAME = "zigbee2mqtt"
 _ACTION_TOPIC: Final = "/action"
+_BATTERY: Final = re.compile(r"\d{1,3}(\.\d{1,4})?", re.ASCII)
 # Below a device, but not said by it: commands to it, and whether it is reachable.
 _NOT_ITS_OWN: Final = ("/set", "/get", "/availability")
 # Below the base, but no device.
@@ -61,11 +63,23 @@ def decode(frame: RawFrame, _keys: Sequence[DeviceKey], options: Options) -> lis
         return [_decode_action(common, text_of(frame.payload), None)]
     said = object_of(frame.payload)
     if said is None:
+        if word := _gesture_alone(frame):
+            return [_decode_action(common, word, None)]
         return [Ignored(**common, reason="the payload is no JSON object")]
     seen_ms = _seen_ms(said.get("last_seen"))
-    common["battery_percent"] = percent(said.get("battery"))
+    common["battery_percent"] = _battery(said.get("battery"))
     common["counter"] = None if seen_ms is None else {"last_seen_ms": seen_ms}
-    return [_decode_action(common, said.get("action"), seen_ms)]
+    return [_decode_action(common, said.get("action", said.get("click")), seen_ms)]
+
+
+def _gesture_alone(frame: RawFrame) -> str | None:
+    """A word that can only be a gesture, on the device's own topic: bridges of bridges send it.
+
+    Further down plain text is the value of any member, and ``on`` may be a lamp's state.
+    """
+    word = text_of(frame.payload)
+    read = read_action(word) if word and (frame.channel or "").count("/") == 1 else None
+    return word if read is not None and not isinstance(read[0], str) else None
 
 
 def _decode_action(common: dict[str, Any], action: Any, seen_ms: int | None) -> Reading:
@@ -102,6 +116,12 @@ def _sender(frame: RawFrame, options: Options) -> Sender | None:
         return None
     address = text(name)
     return Sender(None, address) if address else None
+
+
+def _battery(value: Any) -> float | None:
+    if isinstance(value, str) and _BATTERY.fullmatch(value):
+        return percent(float(value))
+    return percent(value)
 
 
 def _seen_ms(value: Any) -> int | None:

@@ -75,12 +75,85 @@ def test_what_is_said_to_a_zigbee_device_or_about_it_is_no_press_of_it(ending: s
         ("skip_forward", "SINGLE", "skip_forward"),
         ("skip_backward", "SINGLE", "skip_backward"),
         ("released", "RELEASE", None),
+        ("hold_released_left", "RELEASE", None),
+        ("press_twice", "DOUBLE", None),
+        ("tripple_up", "TRIPLE", "up"),
+        ("button_top_left_release", "SINGLE", "button_top_left"),
+        ("button_top_left_longpress", "LONG", "button_top_left"),
+        ("button_top_left_longpress_release", "RELEASE", None),
+        ("brightness_move_stop", "RELEASE", None),
+        ("yellow", "SINGLE", "yellow"),
+        ("hexagon", "SINGLE", "hexagon"),
+        ("both", "SINGLE", "both"),
     ],
 )
 def test_words_of_single_makers(action: str, click_type: str, button: str | None):
     (found,) = decode("zigbee2mqtt/desk", {"action": action})
     assert found.click_type == click_type
     assert not isinstance(found, Click) or found.button == button
+
+
+@pytest.mark.parametrize(
+    ("action", "click_type", "button"),
+    [
+        ("on_1", "SINGLE", "on_1"),
+        ("off_l4", "SINGLE", "off_l4"),
+        ("toggle_s1", "SINGLE", "toggle_s1"),
+        ("off_bottom_right", "SINGLE", "off_bottom_right"),
+        ("brightness_step_up_row_3", "SINGLE", "brightness_step_up_row_3"),
+        ("hue_step_down", "SINGLE", "hue_step_down"),
+        ("cover_open_s5", "SINGLE", "cover_open_s5"),
+        ("recall_1_2", "SINGLE", "recall_1_2"),
+        ("recall_3_row_1", "SINGLE", "recall_3_row_1"),
+        ("brightness_move_up_2", "HOLD", "brightness_move_up_2"),
+        ("brightness_move_stop_2", "RELEASE", None),
+        ("brightness_stop_row_4", "RELEASE", None),
+    ],
+)
+def test_a_row_of_keys_behind_the_word_belongs_to_the_button(action, click_type, button):
+    (found,) = decode("zigbee2mqtt/desk", {"action": action})
+    assert found.click_type == click_type
+    assert not isinstance(found, Click) or found.button == button
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["rotate_left", "dial_rotate_left_step", "region_1_enter", "disarm", "shake", "row_1", "_left"],
+)
+def test_what_was_turned_shaken_or_seen_is_no_press(action: str):
+    (ignored,) = decode("zigbee2mqtt/desk", {"action": action})
+    assert isinstance(ignored, Ignored)
+    assert (ignored.valid, ignored.click_type) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("topic", "text"),
+    [("zigbee2mqtt/lamp", "on"), ("zigbee2mqtt-2/heater/preset", "hold"), ("zigbee2mqtt/lamp", "")],
+)
+def test_plain_text_that_may_be_anything_is_no_press(topic: str, text: str):
+    (ignored,) = decode(topic, text)
+    assert isinstance(ignored, Ignored)
+    assert not ignored.valid
+
+
+def test_a_battery_in_words_is_none():
+    (click,) = decode("zigbee2mqtt/desk", {"click": "single", "battery": "full"})
+    assert (click.click_type, click.battery_percent) == ("SINGLE", None)
+
+
+def test_what_a_script_relays_is_found_in_its_wrappings_but_not_at_any_depth():
+    said: dict[str, object] = {
+        "BTHome_version": 2,
+        "pid": 7,
+        "button": 1,
+        "addr": "b4:35:22:00:00:01",
+    }
+    for _ in range(3):
+        said = {"data": said}
+    (click,) = decode("gateway/ble", said)
+    assert (click.family, click.click_type) == ("shelly_blu", "SINGLE")
+    (ignored,) = decode("gateway/ble", {"data": said})
+    assert isinstance(ignored, Ignored)
 
 
 def test_an_aws_button_is_known_without_its_voltage():
