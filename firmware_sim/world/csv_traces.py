@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from firmware_sim.world.contacts import Trace
@@ -13,11 +15,52 @@ from firmware_sim.world.vcd import MAX_TIME_US
 _ONE = Decimal(1)
 _UNIT_US = {"s": _ONE * 10**6, "ms": _ONE * 10**3, "us": _ONE, "µs": _ONE, "ns": Decimal("0.001")}
 _MAX_EXPONENT = 20
-# "Time [s]" (Saleae), "Time(ms)", "time"; sigrok names no unit and means seconds.
+# "Time [s]" (Saleae), "Time(ms)", "time", which is in seconds unless sigrok wrote it.
 _TIME_COLUMN = re.compile(r"time\s*(?:[\[(]\s*(s|ms|us|µs|ns)\s*[\])])?", re.IGNORECASE)
-# "; Samplerate: 1 MHz" (sigrok, when it writes one row a sample and no time).
+# How sigrok heads its column of times, if it does not head it "Time"; the microseconds of one.
+_SIGROK_TIMES = {
+    "milliseconds": _ONE * 10**3,
+    "microseconds": _ONE,
+    "nanoseconds": Decimal("0.001"),
+    "picoseconds": Decimal("0.000001"),
+}
+# "; Samplerate: 1 MHz" (sigrok).
 _RATE = re.compile(r"samplerate:\s*([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([kMG]?)Hz", re.IGNORECASE)
 _RATE_FACTOR = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+# "; Channels (2/8): D0, BTN" (sigrok): what stands in the columns, all headed "logic".
+_CHANNELS = re.compile(r";\s*Channels \([0-9/]+\):(.+)")
+_SIGROK_LEVEL = "logic"
+_SIGROK_FRAMES = frozenset({"FRAME-BEGIN", "FRAME-END"})
+_LEVELS = frozenset({"0", "1"})
+# What Saleae Logic writes where a channel was off.
+_UNKNOWN = frozenset("Xx")
+# "2024-05-01T12:00:00.123456789+00:00", as Saleae Logic writes times if asked to.
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
+
+
+@dataclass
+class _Comments:
+    """What the comments above the heading say."""
+
+    rate_hz: Decimal | None = None
+    channels: tuple[str, ...] = ()
+    sigrok: bool = False
+
+    def read(self, line: str) -> None:
+        """Take in one more of them."""
+        self.rate_hz = _rate_in(line) or self.rate_hz
+        self.sigrok = self.sigrok or "libsigrok" in line
+        match = _CHANNELS.fullmatch(line.strip())
+        if match:
+            self.channels = tuple(name.strip() for name in match[1].split(","))
+
+    def name(self, cells: list[str]) -> bool:
+        """No heading comes: these are levels, of the channels that are named here."""
+        names = list(self.channels)
+        return cells != names and len(cells) == len(names) and _LEVELS.issuperset(cells)
 
 
 def csv_signals(text: str, path: str) -> dict[str, Trace]:
@@ -25,65 +68,126 @@ def csv_signals(text: str, path: str) -> dict[str, Trace]:
 
     Times count from the first row. Raises TraceError, naming the line.
     """
-    rows, rate_hz = _rows(text, path)
+    rows, comments = _rows(text, path)
     if len(rows) < 2:
         raise TraceError(path, "has no samples; it needs a heading and at least one row")
     heading = rows[0][1]
     twice = sorted({name for name in heading if heading.count(name) > 1})
     if twice:
         raise TraceError(path, f"has two columns headed {twice[0]!r}; rename one of them")
-    time_at = next((at for at, name in enumerate(heading) if _TIME_COLUMN.fullmatch(name)), None)
-    if time_at is None and rate_hz is None:
-        raise TraceError(
-            path, "has neither a column headed Time nor a comment with the sample rate"
-        )
+    time_at = _time_at(heading)
     signals: dict[str, Trace] = {name: [] for at, name in enumerate(heading) if at != time_at}
-    times = _times(rows, time_at, rate_hz, path)
+    times = _times(rows, time_at, comments, path)
     for (number, cells), at_us in zip(rows[1:], times, strict=True):
         for at, name in enumerate(heading):
-            if at != time_at:
+            if at != time_at and cells[at] not in _UNKNOWN:
                 level = _level(cells[at], f"line {number}, column {name!r}", path)
                 signals[name].append((at_us, level))
     return signals
 
 
-def _rows(text: str, path: str) -> tuple[list[tuple[int, list[str]]], Decimal | None]:
-    """(line number, cells) of the heading and the samples; the rate, if a comment says it."""
-    rate_hz: Decimal | None = None
+def _rows(text: str, path: str) -> tuple[list[tuple[int, list[str]]], _Comments]:
+    """(line number, cells) of the heading and the samples; what the comments say."""
+    comments = _Comments()
     rows: list[tuple[int, list[str]]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith((";", "#")):
-            rate_hz = _rate_in(line) or rate_hz
-        elif line.strip():
+            comments.read(line)
+        elif line.strip() and line.strip() not in _SIGROK_FRAMES:
             cells = _cells(line, number, path)
-            if not rows and len(cells) == 1 and ";" in line:
-                raise TraceError(path, "separates its columns with ';'; export it with commas")
-            if rows and len(cells) != len(rows[0][1]):
+            if not rows and comments.rate_hz and comments.name(cells):
+                rows.append((number, list(comments.channels)))
+            if not rows:
+                cells = _heading(line, cells, comments, path)
+            elif len(cells) != len(rows[0][1]):
                 raise TraceError(
                     path, f"line {number} has {len(cells)} cells, the heading {len(rows[0][1])}"
                 )
             rows.append((number, cells))
-    return rows, rate_hz
+    return rows, comments
+
+
+def _heading(line: str, cells: list[str], comments: _Comments, path: str) -> list[str]:
+    """The names of the columns."""
+    for separator, name in ((";", "';'"), ("\t", "tabs")):
+        if len(cells) == 1 and separator in line.strip():
+            raise TraceError(path, f"separates its columns with {name}; export it with commas")
+    time_at = _time_at(cells)
+    if time_at is None and comments.rate_hz is None:
+        raise TraceError(
+            path,
+            "has neither a column headed Time nor a comment with the sample rate; "
+            "head the column of its times 'Time [s]'",
+        )
+    named = iter(comments.channels)
+    if len(comments.channels) == len(cells) - (time_at is not None):
+        return [
+            name if at == time_at else _named(name, next(named)) for at, name in enumerate(cells)
+        ]
+    return cells
+
+
+def _named(heading: str, channel: str) -> str:
+    return channel if heading == _SIGROK_LEVEL else heading
+
+
+def _time_at(heading: list[str]) -> int | None:
+    return next(
+        (
+            at
+            for at, name in enumerate(heading)
+            if _TIME_COLUMN.fullmatch(name) or name in _SIGROK_TIMES
+        ),
+        None,
+    )
 
 
 def _times(
-    rows: list[tuple[int, list[str]]], time_at: int | None, rate_hz: Decimal | None, path: str
+    rows: list[tuple[int, list[str]]], time_at: int | None, comments: _Comments, path: str
 ) -> list[int]:
     """Microseconds of each sample since the first."""
     if time_at is None:
-        assert rate_hz is not None  # the caller saw to it
-        return [int(index * 1_000_000 / rate_hz) for index in range(len(rows) - 1)]
-    match = _TIME_COLUMN.fullmatch(rows[0][1][time_at])
-    unit_us = _UNIT_US[((match[1] if match else None) or "s").lower()]
+        assert comments.rate_hz is not None  # the heading was taken because of it
+        return [int(index * 1_000_000 / comments.rate_hz) for index in range(len(rows) - 1)]
+    unit_us = _unit_us(rows[0][1][time_at], comments)
     times: list[Decimal] = []
     for number, cells in rows[1:]:
-        at_us = _number(cells[time_at], f"line {number}", path) * unit_us
-        if abs(at_us) > MAX_TIME_US:
+        moment_us = _moment_us(cells[time_at])
+        at_us = moment_us
+        if at_us is None:
+            at_us = _number(cells[time_at], f"line {number}", path) * unit_us
+        if abs(at_us - (times[0] if times else moment_us or 0)) > MAX_TIME_US:
             raise TraceError(path, f"line {number}: the time {cells[time_at]!r} cannot be")
         if times and at_us < times[-1]:
             raise TraceError(path, f"line {number} goes back in time")
         times.append(at_us)
     return [int(at_us - times[0]) for at_us in times]
+
+
+def _unit_us(name: str, comments: _Comments) -> Decimal:
+    """Microseconds that one in the column of this heading stands for."""
+    match = _TIME_COLUMN.fullmatch(name)
+    if match and (match[1] or not comments.sigrok):
+        return _UNIT_US[(match[1] or "s").lower()]
+    if comments.rate_hz is None:
+        return _SIGROK_TIMES.get(name, _UNIT_US["s"])
+    # sigrok counts thousandths, millionths ... of a second, the coarsest of which a sample has at
+    # least one, and gives each sample a whole number of them: at 24 MHz 41 ns, not 41.67.
+    parts = Decimal(1)
+    while parts < comments.rate_hz:
+        parts *= 1000
+    return Decimal(10**6) / comments.rate_hz / (parts // comments.rate_hz)
+
+
+def _moment_us(cell: str) -> Decimal | None:
+    match = _MOMENT.fullmatch(cell)
+    if match is None:
+        return None
+    try:
+        whole_s = int(datetime.fromisoformat(match[1] + (match[3] or "Z")).timestamp())
+    except ValueError:  # no such day
+        return None
+    return (whole_s + Decimal("0" + (match[2] or ""))) * 10**6
 
 
 def _number(cell: str, where: str, path: str) -> Decimal:
@@ -92,7 +196,10 @@ def _number(cell: str, where: str, path: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite() or number.adjusted() > _MAX_EXPONENT:
-        raise TraceError(path, f"{where}: the time {cell[:40]!r} is no number of a clock")
+        raise TraceError(
+            path,
+            f"{where}: the time {cell[:40]!r} is no number of a clock; export times in seconds",
+        )
     return number
 
 
@@ -110,7 +217,7 @@ def _rate_in(line: str) -> Decimal | None:
 
 
 def _level(cell: str, where: str, path: str) -> int:
-    if cell not in ("0", "1"):
+    if cell not in _LEVELS:
         raise TraceError(
             path, f"{where}: {cell[:40]!r} is neither 0 nor 1; export the digital signal"
         )

@@ -45,7 +45,7 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise TraceError(str(path), f"cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise TraceError(str(path), "is not text; export it as CSV or VCD") from error
+        raise TraceError(str(path), "is not text in UTF-8; export it as CSV or VCD") from error
 
 
 def _choose(signals: dict[str, Trace], wanted: str | None, path: Path) -> str:

@@ -21,6 +21,7 @@ _SECONDS = 1e-15
 # A capture of a year: a time beyond it comes of a wrong time scale.
 MAX_TIME_US = 366 * 86_400 * 10**6
 _TIMESCALE = re.compile(r"(1|10|100)\s*(s|ms|us|ns|ps|fs)")
+_LEVELS = frozenset({"0", "1"})
 # A 64-bit time has at most 20 digits.
 _MAX_TIME_CHARS = 21
 # Printable characters without blank, as the standard has identifiers.
@@ -37,8 +38,7 @@ def vcd_signals(text: str, path: str) -> dict[str, Trace]:
     samples: dict[str, Trace] = {name: [] for code in names.values() for name in code}
     now_fs = 0
     for word in words:
-        head = word[0]
-        if head == "#":
+        if word[0] == "#":
             before_fs, now_fs = now_fs, _ticks(word, path) * tick_fs
             if now_fs < before_fs:
                 raise TraceError(path, f"goes back in time at {word}")
@@ -46,13 +46,13 @@ def vcd_signals(text: str, path: str) -> dict[str, Trace]:
                 raise TraceError(
                     path, f"has the time {word} of {tick_fs * _SECONDS:g} s each, beyond a year"
                 )
-        elif head in "01" and word[1:] in names:
-            for name in names[word[1:]]:
-                samples[name].append((now_fs // _US_FS, int(head)))
-        elif head in "bBrR":
-            next(words, None)  # a vector or a real number: its identifier is a word of its own
         elif word == "$comment":
             _until_end(words)
+        else:
+            level, code = _change(word, words)
+            if level in _LEVELS:
+                for name in names.get(code, ()):
+                    samples[name].append((now_fs // _US_FS, int(level)))
     return samples
 
 
@@ -73,6 +73,11 @@ def write_vcd(signals: Mapping[str, Trace]) -> str:
             now_us = at_us
         lines.append(f"{level}{code}")
     return "\n".join(lines) + "\n"
+
+
+def _change(word: str, words: Iterator[str]) -> tuple[str, str]:
+    """The value and the identifier: "1!", and "b1 !" of a vector or "r0.5 !" of a real number."""
+    return (word[1:], next(words, "")) if word[0] in "bBrR" else (word[0], word[1:])
 
 
 def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[str]]]:
@@ -98,7 +103,8 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[
         elif word == "$upscope" and scopes:
             scopes.pop()
         elif word == "$var" and len(body) >= 4 and body[1] == "1":
-            _name(code_of, body[2], ".".join([*scopes, body[3]]), path)
+            # "d [7]" is one bit of a vector, as some simulators dump each by itself.
+            _name(code_of, body[2], ".".join([*scopes, "".join(body[3:])]), path)
         elif word[0] != "$":
             raise TraceError(path, f"is not VCD: it has {word[:40]!r} before $enddefinitions")
     else:
@@ -109,7 +115,7 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[
 
 
 def _name(code_of: dict[str, str], code: str, name: str, path: str) -> None:
-    if name in code_of:
+    if code_of.get(name, code) != code:
         raise TraceError(path, f"has two signals named {name!r}; rename one of them")
     code_of[name] = code
 
