@@ -3,9 +3,11 @@
 Source: the BLE example scripts of ALLTERCO/shelly-script-examples: the script opens the BTHome
 frame and sends ``{"BTHome_version":2,"address":…,"pid":…,"button":…,"battery":…}``, as a message of
 its own, as the ``data`` of a ``shelly-blu`` event, or below ``service_data`` with the address
-above it. The script for BLU gateways sends events of a component ``blu`` with ``device`` and
-``value``. ioBroker's script writes the frame below ``payload``. The first scripts, and those that
-openHAB installs, write ``addr``, ``Button`` and ``Battery`` (event ``oh-blu.data``).
+above it. The button's own example sends ``addr``, ``Button`` and ``Battery`` in an event
+``BLU_BUTTON``, without version and number. The script for BLU gateways sends events of a component
+``blu`` with ``device`` and ``value``. ioBroker's script writes the frame below ``payload``. The
+first scripts, and those that openHAB installs, write ``addr``, ``Button`` and ``Battery`` (event
+``oh-blu.data``).
 
 Traps: ``button`` is a number, or a list for several buttons; 0xFE is held, as firmware before
 1.0.20 said it; each gateway that hears the button relays it, and one of the scripts each copy,
@@ -28,7 +30,8 @@ from hardware.keys import DeviceKey
 _NAME = "shelly_blu"
 _MARKER: Final = "BTHome_version"
 _COMPONENT: Final = "blu"
-_HINTS: Final = (_MARKER.encode(), f'"{_COMPONENT}"'.encode())
+_EVENT: Final = "BLU_BUTTON"
+_HINTS: Final = (_MARKER.encode(), _EVENT.encode(), f'"{_COMPONENT}"'.encode())
 _CODES: Final = {**BUTTON_CODES, OLD_SHELLY_HOLD: "HOLD"}
 # What the scripts put around an opened frame, and how often one around another.
 _WRAPPINGS: Final = ("info", "data", "payload", "service_data")
@@ -104,6 +107,8 @@ def _unwrapped(holder: Any) -> dict[str, Any] | None:
         inner: dict[str, Any] = next((one for one in wrapped if isinstance(one, dict)), {})
         if (holder.get("component"), holder.get("event")) == (_COMPONENT, "button"):
             return {"address": inner.get("device"), "button": inner.get("value")}
+        if holder.get("event") == _EVENT:
+            return {**inner, "address": text(inner.get("addr"))}
         holder = inner
     return None
 
