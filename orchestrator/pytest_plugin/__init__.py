@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEVICE = "G030PM0123456789"
 """The device id of ``simulated_button``."""
+_SERVICE: pytest.StashKey[ClaimServiceUnderTest] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +38,12 @@ def _claim_visitor(
 
 
 @pytest.fixture
-def claim_service(_claim_visitor: Visitor) -> Iterator[ClaimServiceUnderTest]:
+def claim_service(
+    request: pytest.FixtureRequest, _claim_visitor: Visitor
+) -> Iterator[ClaimServiceUnderTest]:
     """A claim service with a namespace, an account and a clock that are this test's alone."""
     with _claim_visitor.new_namespace() as service:
+        request.node.stash[_SERVICE] = service
         yield service
 
 
@@ -70,12 +74,12 @@ def claim_faults(claim_service: ClaimServiceUnderTest) -> Iterator[ClaimFaults]:
     claim_service.faults.clear()
 
 
-def pytest_assertrepr_compare(left: object, right: object) -> list[str] | None:
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """``assert claim_service.outcome(device) == "CLAIMED"`` tells the device's story."""
     story = getattr(left, "claim_story", None) or getattr(right, "claim_story", None)
     if story is None:
         return None
-    return [f"{left!s} is not {right!s}", *story.splitlines()]
+    return [f"{left!s} {'is not' if op == '==' else op} {right!s}", *story.splitlines()]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,10 +88,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that failed for any other reason gets the stories of its devices as a section."""
     report = yield
-    service = getattr(item, "funcargs", {}).get("claim_service")
-    told = call.excinfo is not None and "claim_story" in dir(call.excinfo.value)
-    if report.failed and call.when == "call" and service is not None and not told:
-        stories = getattr(service, "stories", lambda: "")()
+    service = item.stash.get(_SERVICE, None)
+    if report.failed and call.when != "teardown" and call.excinfo and service is not None:
+        error = call.excinfo.value
+        told = " ".join(str(error).split())  # an assert indents a story, and may cut it short
+        stories = [] if "claim_story" in dir(error) else service.stories()
+        stories = [one for one in stories if " ".join(one.split()) not in told]
         if stories:
-            report.sections.append(("clickclaim", stories))
+            report.sections.append(("clickclaim", "\n".join(stories)))
     return report

@@ -16,6 +16,13 @@ _CONFIG: Final = {
     # A proxy that the environment names is for the internet.
     "proxies": {},
 }
+# Which profile and which files: none, whatever variables name; another's may be missing or wrong.
+# A name for botocore: key in a file, environment variable, value, conversion.
+_NOBODYS: Final = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 class AwsClients:
@@ -50,7 +57,7 @@ class AwsClients:
         from botocore.loaders import Loader  # noqa: PLC0415
         from botocore.session import Session  # noqa: PLC0415
 
-        session = Session()
+        session = Session(_NOBODYS)
         loader = Loader(extra_search_paths=[str(self.models())])
         session.register_component("data_loader", loader)
         return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,8 @@ class Visitor:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.aws = AwsClients(url, folder / "models")
-        self._transport = httpx.HTTPTransport()
+        # Plain HTTP to this machine: certificates that the environment names are not looked for.
+        self._transport = httpx.HTTPTransport(trust_env=False)
         self._nobody = self.http(None)
 
     def __enter__(self) -> Self:
@@ -88,6 +90,8 @@ class ClaimServiceUnderTest:
             "AWS_ENDPOINT_URL_IOT_1CLICK_DEVICES_SERVICE": self.url,
             "AWS_DATA_PATH": str(self._visitor.aws.models()),
             "CLICKCLAIM_SERVICE": self.url,
+            # A proxy that the environment names is for the internet.
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), _without_proxy()),
         }
 
     def client(self, **config: Any) -> Any:
@@ -112,7 +116,11 @@ class ClaimServiceUnderTest:
         """As ``claimed``, in a plain test."""
         __tracebackhide__ = True
         button = self.button(device_id)
-        self.http.put(f"/devices/{device_id}/initiate-claim").raise_for_status()
+        answer = self.http.put(f"/devices/{device_id}/initiate-claim")
+        if answer.is_error:
+            raise StoryError(
+                f"{device_id} cannot be claimed: {_said(answer)}", self.story(device_id)
+            )
         button.click_sync(click_type)
         self.http.put(f"/devices/{device_id}/finalize-claim")
         self.assert_claimed(device_id)
@@ -120,8 +128,9 @@ class ClaimServiceUnderTest:
 
     def record(self, device_id: str) -> dict[str, Any] | None:
         """The latest attempt to claim a device, as ``/v1/records`` gives it."""
+        __tracebackhide__ = True
         answer = self.http.get("/v1/records", params={"device": device_id, "maxResults": "1"})
-        records: list[dict[str, Any]] = answer.raise_for_status().json()["records"]
+        records: list[dict[str, Any]] = _taken(answer)["records"]
         return records[0] if records else None
 
     def outcome(self, device_id: str) -> str:
@@ -158,21 +167,42 @@ class ClaimServiceUnderTest:
         """What happened to a device, in order, each moment with its reason."""
         return story_text(device_id, self._why(device_id))
 
-    def stories(self) -> str:
-        """The stories of the devices that this test touched last; empty when nobody can tell."""
+    def stories(self) -> list[str]:
+        """The stories of the devices that this test touched last; none when nobody can tell."""
         with contextlib.suppress(httpx.HTTPError, KeyError, ValueError):
             records = self.http.get("/v1/records").json()["records"]
             devices = list(dict.fromkeys(one["deviceId"] for one in records))
             devices += [one for one in self._buttons if one not in devices]
-            return "\n".join(self.story(one) for one in devices[:_MOST_STORIES])
-        return ""
+            return [self.story(one) for one in devices[:_MOST_STORIES]]
+        return []
 
     def _why(self, device_id: str) -> dict[str, Any]:
+        __tracebackhide__ = True
         answer = self.http.get(f"/v1/why/{device_id}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return {}
-        why: dict[str, Any] = answer.raise_for_status().json()
-        return why
+        return _taken(answer)
+
+
+def _taken(answer: httpx.Response) -> dict[str, Any]:
+    """What was asked for; what cannot be asked is the caller's mistake, in the service's words."""
+    __tracebackhide__ = True
+    if answer.is_client_error:
+        raise ValueError(_said(answer))
+    told: dict[str, Any] = answer.raise_for_status().json()
+    return told
+
+
+def _said(answer: httpx.Response) -> str:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return str(answer.json()["message"])
+    return f"status {answer.status_code}"
+
+
+def _without_proxy() -> str:
+    """The hosts that are reached without a proxy: those of now, and this machine."""
+    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return ",".join(dict.fromkeys([*filter(None, named.split(",")), "127.0.0.1"]))
 
 
 class _Lent(httpx.BaseTransport):

@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple, Self
 
 # A click that comes after an attempt's end, though a clock that stands still says it came with it.
 _AFTER_THE_END: Final = frozenset({"LATE", "NO_CLAIM", "DELIVERED"})
+# A screen; what went wrong is at the end.
+_MOST_MOMENTS: Final = 30
 
 
 class StoryError(AssertionError):
@@ -49,6 +51,10 @@ def story_text(device_id: str, why: Mapping[str, Any]) -> str:
     owner = f" by account {why['owner']}" if why["owner"] else ""
     began_ms = moments[0].at_ms if moments else why["nowMs"]
     lines = [f"{device_id} is {why['state']}{owner}"]
+    earlier = len(moments) - _MOST_MOMENTS
+    if earlier > 0:
+        lines.append(f"  {'...':>12}  {earlier} earlier moments")
+        moments = moments[earlier:]
     lines += [f"  {_after(one.at_ms, began_ms)}  {one.text}" for one in moments]
     lines.append(f"  {_after(why['nowMs'], began_ms)}  now")
     return "\n".join(lines)

@@ -22,3 +22,13 @@ def project(pytester, monkeypatch):
         """
     )
     return pytester
+
+
+@pytest.fixture
+def run_tests(project):
+    """Runs the project's tests, each process with our plugin by its entry point."""
+
+    def run_tests(*arguments: str):
+        return project.runpytest_subprocess("-p", "clickclaim", "-p", "asyncio", *arguments)
+
+    return run_tests

@@ -80,3 +80,14 @@ def test_a_told_word_is_the_word(other):
 )
 def test_a_click_is_told_with_how_often_it_was_heard(repeats, says):
     assert told(clicks=[click(1, 5, "MATCHED", repeats)])[1].endswith(says)
+
+
+def test_a_long_story_is_told_from_its_end():
+    over = [
+        attempt(epoch, epoch, ("initiated", epoch), ("timed_out", epoch), outcome="TIMED_OUT")
+        for epoch in range(1, 26)
+    ]
+    lines = told(attempts=over, now_ms=200)
+    assert lines[1].split() == ["...", "20", "earlier", "moments"]
+    assert lines[2] == "initiated by account 1, epoch 11, open for 120 s"
+    assert len(lines) == 1 + 1 + 30 + 1
