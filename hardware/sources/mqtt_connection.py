@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hardware.source import SourceAwayError, SourceError, SourceRefusedError
-from hardware.sources.mqtt_client import build_client, enter, tls_context
+from hardware.sources.mqtt_client import acknowledge_at_once, build_client, enter, tls_context
 from hardware.sources.mqtt_errors import explain_connect
 from hardware.sources.mqtt_marker import Marker
 from hardware.sources.mqtt_spec import MqttSpec
@@ -235,6 +235,8 @@ class Connection:
         payload = self._marker.next(self._now_ms())
         # QoS 1, because a QoS 0 message may overtake what is queued.
         await client.publish(self._marker.topic, payload, qos=1)
+        # The broker's PUBACK is the one packet that we answer with none of ours.
+        acknowledge_at_once(client)
 
     def _deliver(self, message: aiomqtt.Message) -> None:
         """A message came in. Called by the client's reader, so it must be quick."""

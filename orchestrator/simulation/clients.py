@@ -26,6 +26,9 @@ class _Acknowledger:
     def disconnect(self) -> None:
         self._client.broker.disconnect(self._client)
 
+    def socket(self) -> None:
+        """There is none."""
+
 
 class SimulatedClient:
     """What ``hardware.sources.mqtt_connection`` uses of aiomqtt's client, over the model.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import aiomqtt
 
@@ -87,6 +88,8 @@ async def test_leaving_waits_for_its_own_marker_when_an_earlier_one_is_still_on_
 
     class Broker:
         """Sends the earlier marker back before it takes in the last one."""
+
+        _client = SimpleNamespace(socket=lambda: None)
 
         async def publish(self, topic: str, payload: str, qos: int) -> None:
             taken.append(payload.encode())
