@@ -110,7 +110,7 @@ def acknowledge_at_once(client: aiomqtt.Client) -> None:
     message until then. Only Linux has a word for it.
     """
     if hasattr(socket, "TCP_QUICKACK"):
-        tcp = client._client.socket()  # noqa: SLF001
+        tcp: Any = client._client.socket()  # noqa: SLF001
         if tcp is not None:
             with contextlib.suppress(OSError):  # just lost, as the next read will say
                 tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
