@@ -53,6 +53,7 @@ _LENGTHS = (
     "124411"  # 60 channel .. 65 settings revision
 )
 _HIGH_LENGTHS = {0xF0: 2, 0xF1: 4, 0xF2: 3}  # device type, firmware version in two widths
+_UNKNOWN = -1
 
 
 class BthomeFrame:
@@ -170,7 +171,7 @@ def read_objects(objects: bytes) -> BthomeObjects:
         if object_id in (_TEXT, _RAW, _COMMAND):
             at += 1
         value = objects[at : at + length]
-        if length <= 0:
+        if length == _UNKNOWN:
             said.stopped = f"object 0x{object_id:02X} is not known, nor is its length"
         elif len(value) < length:
             said.stopped = f"object 0x{object_id:02X} is cut off"
@@ -194,13 +195,13 @@ def _take(said: BthomeObjects, object_id: int, value: bytes) -> None:
 
 
 def _length_of(object_id: int, objects: bytes, at: int) -> int:
-    """Bytes of the object's value; 0 when the id is not known."""
+    """Bytes of the object's value; _UNKNOWN when the id is."""
     if object_id in _HIGH_LENGTHS:
         return _HIGH_LENGTHS[object_id]
     if object_id >= len(_LENGTHS):
-        return 0
+        return _UNKNOWN
     if _LENGTHS[object_id] != "v":
-        return int(_LENGTHS[object_id])
+        return int(_LENGTHS[object_id]) or _UNKNOWN
     if at >= len(objects):
         return 1  # its length byte is missing: cut off
     # A command has its opcode besides the arguments, whose number fills the lower five bits.
