@@ -16,7 +16,7 @@ from orchestrator.cli.sim_progress import Progress
 from orchestrator.simulation.reports.document import document, json_report
 from orchestrator.simulation.reports.histogram import Bar, histogram, text_lines
 from orchestrator.simulation.reports.junit import junit_report
-from orchestrator.simulation.reports.page import html_report
+from orchestrator.simulation.reports.page import html_report, ticks
 from orchestrator.simulation.scenarios import run
 from orchestrator.simulation.scenarios.results import judge, quantile
 
@@ -109,6 +109,26 @@ def test_a_page_without_a_single_claim_says_so(live):
     text = html_report(live(('name = "ann"', 'name = "ann"\nno_press = 1')))
     assert "No claim succeeded." in text
     assert Page(text).open == []
+
+
+@pytest.mark.parametrize(
+    ("bars", "labels"),
+    [
+        ([Bar(113, 114, 1)], ["113 ms", "114 ms"]),
+        ([Bar(0, 10, 1), Bar(10, None, 1)], ["0 ms", "≥ 10 ms"]),
+        ([Bar(at, at + 1, 1) for at in range(9)], [f"{at} ms" for at in range(10)]),
+        (
+            [*(Bar(at, at + 1, 1) for at in range(14)), Bar(14, None, 1)],
+            [*(f"{at} ms" for at in range(0, 14, 2)), "≥ 14 ms"],
+        ),
+        (
+            [Bar(at, at + 1, 1) for at in range(15)],
+            [*(f"{at} ms" for at in range(0, 14, 2)), "15 ms"],
+        ),
+    ],
+)
+def test_a_chart_says_at_every_step_and_at_its_end_what_time_it_is(bars, labels):
+    assert [text for _, text, _ in ticks(bars)] == labels
 
 
 @pytest.mark.parametrize("values", [[7], [5, 5, 5], list(range(1000)), [1] * 99 + [10**7]])

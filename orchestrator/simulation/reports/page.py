@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -160,20 +160,32 @@ def _chart(bars: Sequence[Bar]) -> str:
     for number, bar in enumerate(bars):
         # What is there at all is seen.
         tall = max(bar.count / most * plot_height, 1.5) if bar.count else 0
-        x, middle = left + number * slot, left + (number + 0.5) * slot
+        x = left + number * slot
         parts.append(
             f'<rect x="{x + 2:.1f}" y="{bottom_y - tall:.1f}" width="{slot - 4:.1f}"'
             f' height="{tall:.1f}" rx="2"><title>{escape(bar.label)}: {bar.count:,}</title></rect>'
         )
-        if bar.high_ms is None:
-            parts.append(_label(middle, bottom_y + 18, f"≥ {in_words(bar.low_ms)}", "middle"))
-        elif number % max(1, round(len(bars) / 7)) == 0 and number < len(bars) - 2:
-            parts.append(_label(x, bottom_y + 18, in_words(bar.low_ms), "middle"))
+    for at, text, anchor in ticks(bars):
+        parts.append(_label(left + at * slot, bottom_y + 18, text, anchor))
     what = f"Histogram of {sum(bar.count for bar in bars):,} claims"
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{what}">{"".join(parts)}'
         f"{_label((left + width) / 2, height - 6, 'time from the click to green', 'middle')}</svg>"
     )
+
+
+def ticks(bars: Sequence[Bar]) -> Iterator[tuple[float, str, str]]:
+    """What stands below the bars: at which bar's left end, the time, its anchor."""
+    every, last = max(1, round(len(bars) / 7)), bars[-1]
+    for number in range(0, len(bars), every):
+        if bars[number].high_ms is not None and (
+            last.high_ms is None or number + every <= len(bars)
+        ):
+            yield number, in_words(bars[number].low_ms), "middle"
+    if last.high_ms is None:
+        yield len(bars) - 0.5, f"≥ {in_words(last.low_ms)}", "middle"
+    else:
+        yield len(bars), in_words(last.high_ms), "end"
 
 
 def _label(x: float, y: float, text: str, anchor: str) -> str:
