@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from firmware_sim.core.counter import ClickCounter
 from firmware_sim.core.device import ButtonDevice, MqttEncoder
@@ -34,10 +35,8 @@ class Button:
         self.place = place
         self.simulated = simulated
         self._key = key
-        self._slot = MemorySlot()
+        self._slot = MemorySlot(_after(starts - 1))
         self.last: Said | None = None
-        for _ in range(starts - 1):
-            ClickCounter(self._slot).start()
         self.restart()
 
     def restart(self) -> None:
@@ -56,3 +55,12 @@ class Button:
         press_id = f"{frame.click.boot_id}.{frame.click.counter}"
         self.last = Said((self.place, press_id), frame.channel, frame.payload, frame.click)
         return self.last
+
+
+@cache
+def _after(starts: int) -> tuple[bytes, ...]:
+    """What a button's memory holds after so many battery changes."""
+    slot = MemorySlot()
+    for _ in range(starts):
+        ClickCounter(slot).start()
+    return tuple(slot.places)
