@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from orchestrator.ports import Fact
 
@@ -36,9 +34,10 @@ class Numbered:
 
 
 class Listener:
-    """Facts of one namespace and account, as they come."""
+    """Facts of one namespace and account, as they come, for as long as it is entered."""
 
-    def __init__(self, namespace: str | None, account: str | None) -> None:
+    def __init__(self, hub: FactHub, namespace: str | None, account: str | None) -> None:
+        self._hub = hub
         self._namespace = namespace
         self._account = account
         self._waiting: deque[Numbered | Reset] = deque()
@@ -69,14 +68,28 @@ class Listener:
         self._closed = True
         self._arrived.set()
 
-    async def __aiter__(self) -> AsyncIterator[Numbered | Reset]:
-        while True:
-            while self._waiting:
-                yield self._waiting.popleft()
+    @property
+    def wanted(self) -> _Filter:
+        """Whose facts these are."""
+        return (self._namespace, self._account)
+
+    def __enter__(self) -> Self:
+        self._hub.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hub.remove(self)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Numbered | Reset:
+        while not self._waiting:
             if self._closed:
-                return
+                raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
+        return self._waiting.popleft()
 
 
 class FactHub:
@@ -105,19 +118,20 @@ class FactHub:
             for listener in self._listeners.get(wanted, ()):
                 listener.offer(numbered)
 
-    @contextmanager
     def listen(
         self,
         *,
         namespace: str | None = None,
         account: str | None = None,
         after: int | None = None,
-    ) -> Iterator[Listener]:
+    ) -> Listener:
         """Facts from now on, or from ``after`` on; None for a filter means everything.
+
+        To be entered at once: ``with hub.listen() as listener``.
 
         When facts after ``after`` are no longer kept, a Reset comes first.
         """
-        listener = Listener(namespace, account)
+        listener = Listener(self, namespace, account)
         if after is not None:
             oldest = self._kept[0].number if self._kept else self._number + 1
             if after + 1 < oldest or after > self._number:
@@ -126,15 +140,18 @@ class FactHub:
                 for numbered in self._kept:
                     if numbered.number > after:
                         listener.offer(numbered)
-        wanted = (namespace, account)
-        self._listeners.setdefault(wanted, {})[listener] = None
-        try:
-            yield listener
-        finally:
-            alike = self._listeners[wanted]
-            del alike[listener]
-            if not alike:
-                del self._listeners[wanted]
+        return listener
+
+    def add(self, listener: Listener) -> None:
+        """Tell this listener, too."""
+        self._listeners.setdefault(listener.wanted, {})[listener] = None
+
+    def remove(self, listener: Listener) -> None:
+        """Tell it no more."""
+        alike = self._listeners[listener.wanted]
+        del alike[listener]
+        if not alike:
+            del self._listeners[listener.wanted]
 
     def close(self) -> None:
         """End every listener's iteration."""
