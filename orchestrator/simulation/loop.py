@@ -103,7 +103,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        return self.call_at(self._simulated_s + delay, callback, *args, context=context)
+        return self._call_at(self._simulated_s + delay, _Call((callback, args, context)))
 
     def call_at(  # type: ignore[override]
         self,
@@ -113,7 +113,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        call = _Call((callback, args, context))
+        return self._call_at(when, _Call((callback, args, context)))
+
+    def _call_at(self, when: float, call: _Call) -> asyncio.TimerHandle:
         self._asked += 1
         heapq.heappush(self._timers, (when, self._asked, call))
         if len(self._timers) > self._tidy_timers_at:

@@ -137,18 +137,9 @@ class FarClaims:
         if api is not None:
             await what(api)
 
-    def start(
-        self, work: Coroutine[Any, Any, T], then: Callable[[asyncio.Future[T]], None] | None = None
-    ) -> None:
+    def start(self, work: Coroutine[Any, Any, T], then: Callable[[asyncio.Task[T]], None]) -> None:
         """The service works on, whether or not the station still waits; ``then`` is called."""
-
-        def ended(task: asyncio.Task[T]) -> None:
-            if then is not None:
-                then(task)
-            elif not task.cancelled():
-                task.exception()  # nobody else is to be told
-
-        self.loop.create_task(work).add_done_callback(ended)
+        self.loop.create_task(work).add_done_callback(then)
 
     def service(self) -> WitnessedClaims | None:
         """The claim API at the other end; None while nobody is there."""
@@ -198,48 +189,51 @@ class _Exchange(Generic[T]):
             self._loop.call_later(_ANSWER_S, self._fail, "no answer")
             return
         if self._reads:
-            self._answered(self._read(self._what(api)))
+            self._read(self._what(api))
         else:
             self._patience = self._loop.call_later(_ANSWER_S, self._fail, "no answer in time")
-            far.start(self._what(api), self._answered)
+            far.start(self._what(api), self._worked)
         if far.happens(line.twice):
-            far.start(far.late(self._what))
+            far.start(far.late(self._what), _forget)
 
-    def _read(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+    def _read(self, work: Coroutine[Any, Any, T]) -> None:
         """A task would do it as well, in twice the time."""
-        answer: asyncio.Future[T] = self._loop.create_future()
         try:
             work.send(None)
         except StopIteration as done:
-            answer.set_result(done.value)
+            self._answered(self.reply.set_result, done.value)
         except Exception as error:  # noqa: BLE001 - it is for the station, if the reply arrives
-            answer.set_exception(error)
+            self._answered(self._refuse, error)
         else:
             work.close()
             raise RuntimeError("a read waited for something")
-        return answer
 
-    def _answered(self, work: asyncio.Future[T]) -> None:
+    def _worked(self, work: asyncio.Task[T]) -> None:
+        if work.cancelled():
+            self._patience.cancel()
+            self.reply.cancel()
+        elif (error := work.exception()) is not None:
+            self._answered(self._refuse, error)
+        else:
+            self._answered(self.reply.set_result, work.result())
+
+    def _answered(self, tell: Callable[[Any], None], what: Any) -> None:
+        """The service has done its part; what it said is on its way."""
         far = self._far
-        if not work.cancelled():
-            work.exception()  # whoever waits is told, and nobody else is to be
         self._patience.cancel()
         if self.reply.done():
             return
-        if work.cancelled():
-            self.reply.cancel()
-        elif far.happens(far.line.lose_reply):
+        if far.happens(far.line.lose_reply):
             self._loop.call_later(_ANSWER_S, self._fail, "the reply got lost")
         else:
-            self._loop.call_later(far.delay_s(), self._deliver, work)
+            self._loop.call_later(far.delay_s(), self._deliver, tell, what)
 
-    def _deliver(self, work: asyncio.Future[T]) -> None:
-        if self.reply.done() or not self._far.alive:
-            return
-        error = work.exception()
-        if error is None:
-            self.reply.set_result(work.result())
-        elif isinstance(error, StoreError):
+    def _deliver(self, tell: Callable[[Any], None], what: Any) -> None:
+        if not self.reply.done() and self._far.alive:
+            tell(what)
+
+    def _refuse(self, error: BaseException) -> None:
+        if isinstance(error, StoreError):
             self._fail(f"internal failure: {error}")
         else:
             self.reply.set_exception(error)
@@ -247,3 +241,9 @@ class _Exchange(Generic[T]):
     def _fail(self, why: str) -> None:
         if not self.reply.done() and self._far.alive:
             self.reply.set_exception(ServiceAwayError(why))
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Nobody is to be told how it ended."""
+    if not task.cancelled():
+        task.exception()
