@@ -10,23 +10,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from orchestrator.stores.files import Database
-from orchestrator.stores.rows import Key, Row
+from orchestrator.stores.rows import Kept, Key, Row
 
 # Twice the devices and attempts of 2,000 claims at once; about 2 KiB each.
 MAX_ROWS: Final = 8192
-
-
-class Kept:
-    """A row, and what was made of it when it was first read: most rows are read again."""
-
-    __slots__ = ("row", "value")
-
-    def __init__(self, row: Row) -> None:
-        self.row = row
-        self.value: Any = None
 
 
 class RowCache:

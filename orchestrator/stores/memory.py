@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from orchestrator.domain.attempts import Attempt
@@ -12,8 +12,7 @@ from orchestrator.domain.errors import StoreError
 from orchestrator.domain.events import DeviceEvent, UnknownDevice
 from orchestrator.stores import rows, small_rows
 from orchestrator.stores.checks import check_unit
-from orchestrator.stores.indexed import Decoded
-from orchestrator.stores.rows import Row
+from orchestrator.stores.rows import Kept
 from orchestrator.stores.tables import Tables
 from orchestrator.units import (
     AccessKey,
@@ -36,11 +35,7 @@ class MemoryStore:
     """A ``Store`` that lasts as long as the object, or as the tables that it is handed."""
 
     def __init__(self, tables: Tables | None = None) -> None:
-        tables = Tables() if tables is None else tables
-        self._open: Tables | None = tables
-        self._devices = Decoded(rows.to_device, tables.devices)
-        self._attempts = Decoded(rows.to_attempt, tables.attempts)
-        self._events = Decoded(rows.to_event, tables.events)
+        self._open: Tables | None = Tables() if tables is None else tables
 
     @property
     def _tables(self) -> Tables:
@@ -73,9 +68,8 @@ class MemoryStore:
 
     async def device(self, namespace: str, device_id: str) -> Device | None:
         """As ``Store.device``."""
-        key = (namespace, device_id)
-        row = self._tables.devices.get(key)
-        return None if row is None else self._devices.value(key, row)
+        row = self._tables.devices.get((namespace, device_id))
+        return None if row is None else row.value(rows.to_device)
 
     async def devices(
         self,
@@ -88,9 +82,10 @@ class MemoryStore:
         limit: int = 100,
     ) -> list[Device]:
         """As ``Store.devices``."""
+        devices = [row.value(rows.to_device) for row in _of(namespace, 0, self._tables.devices)]
         found = [
             device
-            for device in self._devices.values(_of(namespace, 0, self._tables.devices))
+            for device in devices
             if (owner is None or device.claim.owner == owner)
             and (state is None or device.claim.state == state)
             and (kind is None or device.kind == kind)
@@ -101,11 +96,11 @@ class MemoryStore:
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """As ``Store.attempt``."""
         row = self._tables.attempts.get(attempt_id)
-        return None if row is None else self._attempts.value(attempt_id, row)
+        return None if row is None else row.value(rows.to_attempt)
 
     async def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
-        attempts = self._attempts.values(self._attempts_to_look_at(query))
+        attempts = [row.value(rows.to_attempt) for row in self._attempts_to_look_at(query)]
         found = [attempt for attempt in attempts if _wanted_attempt(attempt, query)]
         if len(found) > 1:
             found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
@@ -114,8 +109,8 @@ class MemoryStore:
     async def due_attempts(self, now_ms: int, limit: int) -> list[Attempt]:
         """As ``Store.due_attempts``."""
         open_ones = self._tables.attempts.under("open", True)
-        found = {key: row for key, row in open_ones.items() if row[_DEADLINE] <= now_ms}
-        due = self._attempts.values(found)
+        found = (row for row in open_ones.values() if row[_DEADLINE] <= now_ms)
+        due = [row.value(rows.to_attempt) for row in found]
         due.sort(key=lambda attempt: (attempt.deadline_ms, attempt.attempt_id))
         return due[: max(0, limit)]
 
@@ -127,11 +122,11 @@ class MemoryStore:
     async def event(self, event_id: str) -> DeviceEvent | None:
         """As ``Store.event``."""
         row = self._tables.events.get(event_id)
-        return None if row is None else self._events.value(event_id, row)
+        return None if row is None else row.value(rows.to_event)
 
     async def events(self, query: EventQuery) -> list[DeviceEvent]:
         """As ``Store.events``."""
-        events = self._events.values(self._events_to_look_at(query))
+        events = [row.value(rows.to_event) for row in self._events_to_look_at(query)]
         found = [event for event in events if _wanted_event(event, query)]
         if len(found) > 1:
             found.sort(key=lambda event: event.seq, reverse=query.newest_first)
@@ -204,27 +199,27 @@ class MemoryStore:
         """As ``Store.close``. Closing again does nothing."""
         self._open = None
 
-    def _attempts_to_look_at(self, query: AttemptQuery) -> Mapping[Any, Row]:
+    def _attempts_to_look_at(self, query: AttemptQuery) -> Iterable[Kept]:
         """Those among which all that are asked for are, and as few others as can be had."""
         attempts = self._tables.attempts
         if query.invocation is not None:
-            return attempts.under("invocation", query.invocation)
+            return attempts.under("invocation", query.invocation).values()
         if query.namespace is not None and query.device_id is not None:
-            return attempts.under("device", (query.namespace, query.device_id))
+            return attempts.under("device", (query.namespace, query.device_id)).values()
         return _of(query.namespace, 1, attempts)
 
-    def _events_to_look_at(self, query: EventQuery) -> Mapping[Any, Row]:
+    def _events_to_look_at(self, query: EventQuery) -> Iterable[Kept]:
         events = self._tables.events
         if query.device_id is not None:
-            return events.under("device", (query.namespace, query.device_id))
+            return events.under("device", (query.namespace, query.device_id)).values()
         return _of(query.namespace, 1, events)
 
 
-def _of(namespace: str | None, column: int, table: Mapping[Any, Row]) -> Mapping[Any, Row]:
+def _of(namespace: str | None, column: int, table: Mapping[Any, Kept]) -> Iterable[Kept]:
     """The rows of a namespace. Reading them all would make each test of thousands pay for all."""
     if namespace is None:
-        return table
-    return {key: row for key, row in table.items() if row[column] == namespace}
+        return table.values()
+    return (row for row in table.values() if row[column] == namespace)
 
 
 def _wanted_attempt(attempt: Attempt, query: AttemptQuery) -> bool:

@@ -235,10 +235,7 @@ class Reads:
             if not found:
                 return None
             kept = self._cache.put(key, found[0])
-        if kept.value is None:
-            kept.value = decode(kept.row)
-        value: T = kept.value
-        return value
+        return kept.value(decode)
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         # fetchall, also for one row: a statement that is not read to its end keeps its snapshot,

@@ -5,9 +5,9 @@ Both stores keep these rows, so a value that does not survive JSON fails in memo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,9 +16,25 @@ from orchestrator.domain.changes import made
 from orchestrator.domain.devices import Claim, Device, Initiates
 from orchestrator.domain.events import DeviceEvent, Evidence, UnknownDevice
 
+T = TypeVar("T")
+
 Row = tuple[Any, ...]
 # What names a device's or an attempt's row: (namespace, device id), or the attempt id.
 Key = tuple[str, str] | str
+
+
+class Kept(tuple[Any, ...]):  # noqa: SLOT001 - a tuple can have none but empty ones
+    """A row, and what was made of it when it was first read: most rows are read again."""
+
+    _value: Any = None
+
+    def value(self, decode: Callable[[Row], T]) -> T:
+        """What ``decode`` makes of this row, made once."""
+        if self._value is None:
+            self._value = decode(self)
+        value: T = self._value
+        return value
+
 
 _encode = msgspec.json.Encoder().encode
 _decode_map = msgspec.json.Decoder(dict[str, Any]).decode
