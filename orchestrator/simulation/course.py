@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.devices import Device
 from orchestrator.domain.events import DeviceEvent
 from orchestrator.ports import Store
 from orchestrator.settings import Settings
@@ -286,14 +288,28 @@ async def _all(tasks: Sequence[asyncio.Task[Any]]) -> None:
 def _op_text(op: Op) -> str:
     """An operation in the trace: its name, and the ids and states in it."""
     name = type(op).__name__
-    match op:
-        case AddDevice(device) | SwapDevice(_, device):
-            claim = device.claim
-            return f"{name}({device.device_id},{claim.state}@{claim.epoch})"
-        case AddAttempt(attempt) | SwapAttempt(_, attempt):
-            return f"{name}({attempt.device_id},{attempt.attempt_id},{attempt.outcome})"
-        case AddEvent(event):
-            return f"{name}({event.device_id},{event.event_id},{event.disposition})"
-        case AddAnswer(answer):
-            return f"{name}({answer.invocation})"
-    return name
+    about = _ABOUT.get(type(op))
+    return name if about is None else f"{name}({about(op)})"
+
+
+def _of_device(device: Device) -> str:
+    claim = device.claim
+    return f"{device.device_id},{claim.state}@{claim.epoch}"
+
+
+def _of_attempt(attempt: Attempt) -> str:
+    return f"{attempt.device_id},{attempt.attempt_id},{attempt.outcome}"
+
+
+def _of_event(event: DeviceEvent) -> str:
+    return f"{event.device_id},{event.event_id},{event.disposition}"
+
+
+_ABOUT: Final[dict[type[Any], Callable[[Any], str]]] = {
+    AddDevice: lambda op: _of_device(op.device),
+    SwapDevice: lambda op: _of_device(op.after),
+    AddAttempt: lambda op: _of_attempt(op.attempt),
+    SwapAttempt: lambda op: _of_attempt(op.after),
+    AddEvent: lambda op: _of_event(op.event),
+    AddAnswer: lambda op: str(op.answer.invocation),
+}
