@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import io
 import logging
 import os
 import signal
@@ -114,6 +115,9 @@ def _nothing() -> None:
 
 
 def _run(app: typer.Typer, arguments: list[str], program: str) -> int:
+    # What the output's encoding lacks is shown as "?", and fails no command that did its work.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
     try:
         app(arguments, prog_name=program)
     except SystemExit as exit_:

@@ -64,6 +64,14 @@ def folder_of(data: Path | None) -> Path:
     return default_data_folder() if data is None else data
 
 
+def is_same_file(one: Path, other: Path) -> bool:
+    """Both name one file that is there, in whatever way: writing one would lose the other."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
 def check_broker_url(url: str) -> None:
     """End with a usage error when this is no broker's URL, before anything is tried."""
     from firmware_sim.links.errors import LinkError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, is_same_file
 from orchestrator.cli.output import note, print_json, say
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ def plot(
         usage(
             f"{out} is neither .svg, .png nor .vcd.",
             f"clickclaim sim plot {trace} {trace.stem}.svg",
+        )
+    if is_same_file(out, trace):
+        usage(
+            f"{out} is the trace; the picture would take its place.",
+            f"clickclaim sim plot {trace} {trace.stem}-settled{out.suffix}",
+        )
+    if out.suffix.lower() == ".vcd" and (from_s, to_s) != (None, None):
+        usage(
+            "--from and --to are for a picture; a .vcd has the whole trace.",
+            f"clickclaim sim plot {trace} {out}",
         )
     begins, ends = (0.0 if from_s is None else from_s), (inf if to_s is None else to_s)
     if not begins < ends or to_s == inf:
@@ -120,7 +130,7 @@ def _content(
     from_ms, to_ms = (None if one is None else one * 1000 for one in (from_s, to_s))
     drawing = plot(changes, title, found, from_ms=from_ms, to_ms=to_ms)
     if out.suffix.lower() == ".svg":
-        return drawing.svg().encode()
+        return drawing.svg().encode("utf-8", "replace")  # the name of a file may be no text
     try:
         return png(drawing)
     except NoPillowError:

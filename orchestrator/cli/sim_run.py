@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
-from orchestrator.cli.options import AsJson
+from orchestrator.cli.options import AsJson, is_same_file
 from orchestrator.cli.output import note, print_json, print_table, say, seconds
 from orchestrator.cli.sim_progress import Progress
 from orchestrator.cli.sim_stop import stoppable
@@ -65,11 +65,11 @@ def run(
     if out is not None and report is None:
         usage("--out is where a report goes; say which.", f"--report html --out {out}")
     if out is not None:
-        _check_writable(out)
+        _check_writable(out, scenario)
     result = _live(scenario, seed)
     text = None if report is None else _report(report, result)
     if text is not None and out is None:
-        typer.echo(text, nl=False)
+        typer.echo(_utf_8(text), nl=False)
     else:
         _print(result)
     if text is not None and out is not None:
@@ -143,8 +143,10 @@ def _table(columns: list[str], rows: Iterable[Sequence[object]]) -> None:
         print_table(columns, rows)
 
 
-def _check_writable(out: Path) -> None:
+def _check_writable(out: Path, scenario: str) -> None:
     """Before a day is lived: there is no use in learning afterwards that its report is lost."""
+    if is_same_file(out, Path(scenario)):
+        usage(f"{out} is the scenario; its report would take its place.", "--out report.html")
     if out.is_dir():
         raise CommandError(f"{out} is a folder; name a file in it for the report.", code=UNUSABLE)
     if not out.parent.is_dir():
@@ -157,9 +159,14 @@ def _check_writable(out: Path) -> None:
 
 def _write(out: Path, text: str) -> None:
     try:
-        out.write_text(text, encoding="utf-8")
+        out.write_bytes(_utf_8(text))
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror}.", code=UNUSABLE) from None
+
+
+def _utf_8(text: str) -> bytes:
+    """A report says that it is UTF-8, wherever it goes; the name of a file may be no text."""
+    return text.encode("utf-8", "replace")
 
 
 def _print(result: Result) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 
@@ -51,6 +52,33 @@ def test_a_picture_of_another_kind_is_refused(trace):
     ran = run("plot", str(trace), "out.gif")
     assert ran.returncode == 2
     assert "out.gif is neither .svg, .png nor .vcd" in ran.stderr
+
+
+def test_a_capture_is_never_written_over(trace, tmp_path):
+    before = trace.read_bytes()
+    (tmp_path / "folder").mkdir()
+    for same in (trace, tmp_path / "folder" / ".." / trace.name):
+        ran = run("plot", str(trace), str(same), "--signal", "button")
+        assert ran.returncode == 2
+        assert "is the trace; the picture would take its place." in ran.stderr
+        assert f"press-settled{trace.suffix}" in ran.stderr
+    assert trace.read_bytes() == before
+
+
+def test_a_stretch_of_time_is_for_pictures(trace, tmp_path):
+    out = tmp_path / "part.vcd"
+    ran = run("plot", str(trace), str(out), "--signal", "button", "--from", "0.1")
+    assert ran.returncode == 2
+    assert "--from and --to are for a picture; a .vcd has the whole trace." in ran.stderr
+    assert not out.exists()
+
+
+def test_a_file_may_have_a_name_that_is_no_text(trace, tmp_path):
+    odd = trace.rename(tmp_path / os.fsdecode(b"caf\xe9.vcd"))
+    out = tmp_path / "out.svg"
+    ran = run("plot", str(odd), str(out), "--signal", "button")
+    assert ran.returncode == 0, ran.stderr
+    assert out.read_text().startswith("<svg")
 
 
 def test_a_png_without_pillow_says_what_to_install(trace, tmp_path, monkeypatch):

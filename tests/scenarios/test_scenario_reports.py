@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import os
 import signal
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -287,3 +290,35 @@ def test_the_list_names_what_is_supplied(cli):
     assert "factory-shift" in out
     code, out, _ = cli("--list", "--json")
     assert {one["name"]: one["units"] for one in json.loads(out)}["factory-shift"] == 10_000
+
+
+def test_a_report_does_not_take_the_scenarios_place(cli, file):
+    before = file.read_text()
+    code, out, err = cli(file, "--report", "json", "--out", file)
+    assert (code, out) == (2, "")
+    assert f"{file} is the scenario; its report would take its place." in err
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_an_output_that_lacks_a_character_shows_another(file, monkeypatch, encoding):
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding))
+    assert run_command(["sim", "run", str(file)]) == 0
+    assert b"as expected" in shown.getvalue()
+    assert b"  1  ?" in shown.getvalue()
+
+
+def test_a_report_is_utf_8_whatever_the_output_is_and_the_file_is_called(
+    file, tmp_path, monkeypatch
+):
+    odd = file.rename(tmp_path / os.fsdecode(b"caf\xe9.toml"))
+    odd.write_text(odd.read_text().replace('title = "Small"', 'title = "Café"'))
+    for kind in ("junit", "json", "html"):
+        shown = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="latin-1"))
+        assert run_command(["sim", "run", str(odd), "--report", kind]) == 0
+        assert "Café" in shown.getvalue().decode()
+        out = tmp_path / kind
+        assert run_command(["sim", "run", str(odd), "--report", kind, "--out", str(out)]) == 0
+        assert "Café" in out.read_text("utf-8")
