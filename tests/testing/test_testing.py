@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 import orchestrator.testing
+from firmware_sim.core.wire import WireError
+from orchestrator.domain.errors import InvalidRequestError, TakenError
 from orchestrator.settings import for_profile
 from orchestrator.testing import VirtualClock, claim_service
 
@@ -86,3 +88,24 @@ async def test_virtual_time_passes_only_when_told(seconds):
         await clock.advance(0)
         attempt = await claim
         assert attempt.latencies_ms["click_ms"] == seconds * 1000
+
+
+async def test_a_claim_that_is_refused_raises_the_refusal_itself():
+    async with claim_service() as service:
+        await service.claimed(BUTTON)
+        with pytest.raises(TakenError, match=BUTTON):
+            await service.claimed(BUTTON)
+        with pytest.raises(InvalidRequestError, match="Device id 'a b'"):
+            await service.claimed("a b")
+
+
+async def test_a_click_that_cannot_be_ends_the_claim_with_its_own_error():
+    async with claim_service() as service:
+        with pytest.raises(WireError, match="must be SINGLE, DOUBLE or LONG"):
+            await service.claimed(BUTTON, "single")
+
+
+async def test_a_button_that_was_never_clicked_has_nothing_to_repeat():
+    async with claim_service() as service:
+        with pytest.raises(ValueError, match=f"{BUTTON} was never clicked"):
+            await service.button(BUTTON).repeat()
