@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from io import StringIO
 
 from firmware_sim.world.contacts import Trace
 from firmware_sim.world.trace_errors import TraceError
@@ -64,47 +66,72 @@ class _Comments:
 
 
 def csv_signals(text: str, path: str) -> dict[str, Trace]:
-    """(microsecond, level) samples of each column but the time, by the column's heading.
+    """(microsecond, level) changes of each column but the time, by the column's heading.
 
     Times count from the first row. Raises TraceError, naming the line.
     """
-    rows, comments = _rows(text, path)
-    if len(rows) < 2:
-        raise TraceError(path, "has no samples; it needs a heading and at least one row")
-    heading = rows[0][1]
+    comments = _Comments()
+    rows = _rows(text, path, comments)
+    _, heading = next(rows, (0, []))
     twice = sorted({name for name in heading if heading.count(name) > 1})
     if twice:
         raise TraceError(path, f"has two columns headed {twice[0]!r}; rename one of them")
-    time_at = _time_at(heading)
-    signals: dict[str, Trace] = {name: [] for at, name in enumerate(heading) if at != time_at}
-    times = _times(rows, time_at, comments, path)
-    for (number, cells), at_us in zip(rows[1:], times, strict=True):
-        for at, name in enumerate(heading):
-            if at != time_at and cells[at] not in _UNKNOWN:
-                level = _level(cells[at], f"line {number}, column {name!r}", path)
-                signals[name].append((at_us, level))
+    times = _Times(heading, comments, path)
+    signals: dict[str, Trace] = {name: [] for at, name in enumerate(heading) if at != times.column}
+    columns = [(at, name) for at, name in enumerate(heading) if at != times.column]
+    before: list[str] = []
+    for number, cells in rows:
+        at_us = times.next(number, cells)
+        if cells is before:
+            continue
+        before = cells
+        for at, name in columns:
+            if cells[at] not in _UNKNOWN:
+                _add(signals[name], at_us, cells[at], number, name, path)
+    if times.rows == 0:
+        raise TraceError(path, "has no samples; it needs a heading and at least one row")
     return signals
 
 
-def _rows(text: str, path: str) -> tuple[list[tuple[int, list[str]]], _Comments]:
-    """(line number, cells) of the heading and the samples; what the comments say."""
-    comments = _Comments()
-    rows: list[tuple[int, list[str]]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith((";", "#")):
+def _add(trace: Trace, at_us: int, cell: str, number: int, name: str, path: str) -> None:
+    if cell not in _LEVELS:
+        raise TraceError(
+            path,
+            f"line {number}, column {name!r}: {cell[:40]!r} is neither 0 nor 1; "
+            "export the digital signal",
+        )
+    level = int(cell)
+    if not trace or trace[-1][1] != level:
+        trace.append((at_us, level))
+
+
+def _rows(text: str, path: str, comments: _Comments) -> Iterator[tuple[int, list[str]]]:
+    """(line number, cells) of the heading, then of each sample; reads the comments on the way.
+
+    A file without times has a row for each sample, millions of them and most like the one before:
+    such a row is the same list again.
+    """
+    columns = 0
+    before, cells = "", [""]
+    for number, line in enumerate(StringIO(text, newline=None), start=1):
+        if columns and line == before:
+            yield number, cells
+        elif line.lstrip().startswith((";", "#")):
             comments.read(line)
         elif line.strip() and line.strip() not in _SIGROK_FRAMES:
-            cells = _cells(line, number, path)
-            if not rows and comments.rate_hz and comments.name(cells):
-                rows.append((number, list(comments.channels)))
-            if not rows:
-                cells = _heading(line, cells, comments, path)
-            elif len(cells) != len(rows[0][1]):
+            before, cells = line, _cells(line, number, path)
+            if not columns:
+                columns = len(cells)
+                if not (comments.rate_hz and comments.name(cells)):
+                    yield number, _heading(line, cells, comments, path)
+                    before = ""  # a row may look like it
+                    continue
+                yield number, list(comments.channels)
+            if len(cells) != columns:
                 raise TraceError(
-                    path, f"line {number} has {len(cells)} cells, the heading {len(rows[0][1])}"
+                    path, f"line {number} has {len(cells)} cells, the heading {columns}"
                 )
-            rows.append((number, cells))
-    return rows, comments
+            yield number, cells
 
 
 def _heading(line: str, cells: list[str], comments: _Comments, path: str) -> list[str]:
@@ -142,26 +169,37 @@ def _time_at(heading: list[str]) -> int | None:
     )
 
 
-def _times(
-    rows: list[tuple[int, list[str]]], time_at: int | None, comments: _Comments, path: str
-) -> list[int]:
-    """Microseconds of each sample since the first."""
-    if time_at is None:
-        assert comments.rate_hz is not None  # the heading was taken because of it
-        return [int(index * 1_000_000 / comments.rate_hz) for index in range(len(rows) - 1)]
-    unit_us = _unit_us(rows[0][1][time_at], comments)
-    times: list[Decimal] = []
-    for number, cells in rows[1:]:
-        moment_us = _moment_us(cells[time_at])
-        at_us = moment_us
+class _Times:
+    """Microseconds of each row since the first."""
+
+    def __init__(self, heading: list[str], comments: _Comments, path: str) -> None:
+        self.column = _time_at(heading)
+        self.rows = 0
+        self._path = path
+        self._rate_hz = comments.rate_hz or _ONE
+        self._unit_us = _ONE if self.column is None else _unit_us(heading[self.column], comments)
+        self._first_us = self._last_us = Decimal(0)
+
+    def next(self, number: int, cells: list[str]) -> int:
+        """When the row on this line was."""
+        self.rows += 1
+        if self.column is None:
+            return int((self.rows - 1) * 1_000_000 / self._rate_hz)
+        cell = cells[self.column]
+        at_us = moment_us = _moment_us(cell)
         if at_us is None:
-            at_us = _number(cells[time_at], f"line {number}", path) * unit_us
-        if abs(at_us - (times[0] if times else moment_us or 0)) > MAX_TIME_US:
-            raise TraceError(path, f"line {number}: the time {cells[time_at]!r} cannot be")
-        if times and at_us < times[-1]:
-            raise TraceError(path, f"line {number} goes back in time")
-        times.append(at_us)
-    return [int(at_us - times[0]) for at_us in times]
+            at_us = _number(cell, f"line {number}", self._path) * self._unit_us
+        if self.rows == 1:
+            self._first_us = self._last_us = at_us
+            least_us = moment_us or Decimal(0)
+        else:
+            least_us = self._first_us
+        if abs(at_us - least_us) > MAX_TIME_US:
+            raise TraceError(self._path, f"line {number}: the time {cell!r} cannot be")
+        if at_us < self._last_us:
+            raise TraceError(self._path, f"line {number} goes back in time")
+        self._last_us = at_us
+        return int(at_us - self._first_us)
 
 
 def _unit_us(name: str, comments: _Comments) -> Decimal:
@@ -205,7 +243,8 @@ def _number(cell: str, where: str, path: str) -> Decimal:
 
 def _cells(line: str, number: int, path: str) -> list[str]:
     try:
-        return [cell.strip() for cell in next(csv.reader([line]))]
+        cells = next(csv.reader([line])) if '"' in line else line.split(",")
+        return [cell.strip() for cell in cells]
     except csv.Error as error:
         raise TraceError(path, f"line {number} is not CSV: {error}") from error
 
@@ -214,11 +253,3 @@ def _rate_in(line: str) -> Decimal | None:
     match = _RATE.search(line)
     rate_hz = Decimal(match[1]) * _RATE_FACTOR[match[2].lower()] if match else None
     return rate_hz or None  # a rate of nothing is none
-
-
-def _level(cell: str, where: str, path: str) -> int:
-    if cell not in _LEVELS:
-        raise TraceError(
-            path, f"{where}: {cell[:40]!r} is neither 0 nor 1; export the digital signal"
-        )
-    return int(cell)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from firmware_sim.world.csv_traces import csv_signals
 from firmware_sim.world.trace_errors import TraceError
 from firmware_sim.world.traces import read_trace
 
@@ -136,3 +137,16 @@ def test_one_bit_may_be_written_as_a_vector_of_one(tmp_path):
     changes = "".join(f"#{at}\nb{level} !\nb1 #\nr1 $\n" for at, level in enumerate(LEVELS))
     path.write_text(f"{HEAD}{declared}$upscope $end\n$enddefinitions $end\n{changes}")
     assert read_trace(path) == PRESS
+
+
+def test_a_row_for_each_sample_costs_no_more_than_its_changes():
+    held = 20_000
+    rows = "0,1\n" * held + "1,1\n" * held + "0,1\n" * held
+    signals = csv_signals(sigrok("logic,logic", rows.splitlines(), rate="1 MHz"), "x.csv")
+    assert signals == {"BTN": [(0, 0), (held, 1), (2 * held, 0)], "D1": [(0, 1)]}
+
+
+def test_a_row_like_the_heading_is_a_row(tmp_path):
+    path = tmp_path / "press.csv"
+    path.write_text(sigrok("0,1", ["0,1", "1,1"], channels="0, 1"))
+    assert read_trace(path, "0") == [(1000, 1)]
