@@ -26,6 +26,7 @@ from orchestrator.simulation.people import People
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import PressKey
+from orchestrator.units import PutKey, StoredKey
 
 # A window, the time to finalize, and the grace: after that nothing may be open.
 HEALING_S: Final = 120 + 60 + 5
@@ -133,14 +134,15 @@ class World(Course):
                 simulated = plan.production and name == "B2" and not plan.keyless
                 key = hashlib.sha256(f"{namespace} {name}".encode()).digest()
                 if not plan.keyless:
-                    keys.append(registry.set_key(namespace, name, "hmac", key, simulated=simulated))
+                    keys.append(_hmac_key(namespace, name, key, simulated=simulated))
                 place = (namespace, name)
                 key = b"" if plan.keyless else key
                 scene.buttons[place] = Button(
                     place, key, simulated=simulated, starts=made % _MOST_STARTS + 1
                 )
                 made += 1
-            await asyncio.gather(*keys)
+            if keys:
+                await node.store.unit(keys)
             if plan.claim_codes:
                 scene.codes[namespace] = await registry.create_claim_code(namespace, names[:2])
 
@@ -161,6 +163,18 @@ class World(Course):
 
     def _pressed(self, key: PressKey) -> None:
         self._scene.pressed(key)
+
+
+def _hmac_key(namespace: str, device_id: str, secret: bytes, *, simulated: bool) -> PutKey:
+    return PutKey(
+        StoredKey(
+            namespace=namespace,
+            device_id=device_id,
+            kind="hmac",
+            secret=secret,
+            simulated=simulated,
+        )
+    )
 
 
 def _settings(plan: Plan) -> Settings:
