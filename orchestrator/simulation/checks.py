@@ -38,7 +38,9 @@ async def check_device(store: Store, truth: Truth, place: Place) -> None:
     if len(presses) != len(set(presses)):
         broken(2, "{}: a press counted twice: {}", device_id, presses)
     _check_delivered(attempts, events, truth)
-    await _check_claim_code(store, device, attempts)
+    by_code = [one for one in attempts if one.via == "claim-code"]
+    if by_code:
+        await _check_claim_code(store, device, by_code)
 
 
 @lru_cache(50_000)
@@ -114,6 +116,12 @@ def _record_equals_state(device: Device, attempts: list[Attempt]) -> None:
     for attempt in (*open_ones, *held):
         if (attempt.attempt_id, attempt.account, attempt.epoch) != mine:
             broken(6, "{}: claim {} and attempt {} differ", name, claim, attempt)
+    if len(attempts) > 1:
+        _opened_one_by_one(name, attempts)
+
+
+def _opened_one_by_one(name: str, attempts: list[Attempt]) -> None:
+    """Each in an epoch of its own, and by a request of its own."""
     opened = [one for one in attempts if one.epoch]
     epochs = [one.epoch for one in opened]
     if len(epochs) != len(set(epochs)):
@@ -138,11 +146,8 @@ def _check_delivered(
                 broken(2, "{} is delivered to an owner who came {} ms later", event, early_ms)
 
 
-async def _check_claim_code(store: Store, device: Device, attempts: list[Attempt]) -> None:
+async def _check_claim_code(store: Store, device: Device, by_code: list[Attempt]) -> None:
     """Claimed by code: with a code of the owner, and once."""
-    by_code = [one for one in attempts if one.via == "claim-code"]
-    if not by_code:
-        return
     name = device.device_id
     hold(2, len(by_code) == 1, "{}: its claim code worked {} times", name, len(by_code))
     code = await store.claim_code(device.namespace, device.claim_code or "")
