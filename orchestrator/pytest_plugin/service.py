@@ -16,6 +16,7 @@ from orchestrator.pytest_plugin.button import SimulatedButton
 from orchestrator.pytest_plugin.client import AwsClients
 from orchestrator.pytest_plugin.clock import NamespaceClock
 from orchestrator.pytest_plugin.faults import ClaimFaults
+from orchestrator.pytest_plugin.sharing import ServiceGoneError
 from orchestrator.pytest_plugin.story import StoryError, Told, story_text
 from orchestrator.remote.signing import Credentials, SigV4Signer
 
@@ -31,6 +32,7 @@ class Visitor:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.aws = AwsClients(url, folder / "models")
+        self._folder = folder
         # Plain HTTP to this machine: certificates that the environment names are not looked for.
         self._transport = httpx.HTTPTransport(trust_env=False)
         self._nobody = self.http(None)
@@ -54,7 +56,10 @@ class Visitor:
     @contextmanager
     def new_namespace(self) -> Iterator[ClaimServiceUnderTest]:
         """A namespace of its own, with one account in it."""
-        answer = self._nobody.post("/v1/keys", json={}).raise_for_status()
+        try:
+            answer = self._nobody.post("/v1/keys", json={}).raise_for_status()
+        except httpx.ConnectError:
+            raise ServiceGoneError(self.url, self._folder) from None
         yield ClaimServiceUnderTest(self, answer.json())
 
 

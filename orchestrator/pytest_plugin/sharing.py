@@ -23,6 +23,16 @@ class ServiceNotStartedError(Exception):
     """The service for the tests could not be started."""
 
 
+class ServiceGoneError(Exception):
+    """The service for the tests does not answer any more."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        super().__init__(
+            f"The claim service at {url} ended while tests still needed it, perhaps killed for its "
+            f"memory. Its log: {folder / LOG}"
+        )
+
+
 @contextmanager
 def joined(folder: Path) -> Iterator[str]:
     """The URL of the session's service, started if it does not run, alive while the body runs."""

@@ -111,6 +111,32 @@ def test_what_the_service_refuses_is_said_in_its_words(project, run_tests):
     run_tests().assert_outcomes(passed=3)
 
 
+def test_a_service_that_was_killed_is_missed_in_one_sentence(project, run_tests):
+    project.makepyfile(
+        """
+        import fcntl, os, pathlib, signal, pytest
+
+        def test_it_is_killed(claim_service, tmp_path_factory):
+            mine = str(tmp_path_factory.getbasetemp() / "clickclaim").encode()
+            for process in pathlib.Path("/proc").glob("[0-9]*"):
+                try:
+                    of_it = (process / "cmdline").read_bytes().split(b"\\0")
+                except OSError:  # ended meanwhile
+                    continue
+                if mine in of_it:
+                    os.kill(int(process.name), signal.SIGKILL)
+            with open(os.path.join(os.fsdecode(mine), "alive.lock")) as alive:
+                fcntl.flock(alive, fcntl.LOCK_SH)  # the kernel lets go of it when it has ended
+
+        def test_next(claim_service): pass
+        """
+    )
+    result = run_tests("-p", "no:randomly")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*ServiceGoneError: The claim service at * ended while tests*"])
+    result.stdout.no_fnmatch_line("*httpcore*")
+
+
 def test_whatever_the_environment_says_the_fixtures_work(project, run_tests, monkeypatch):
     (project.path / "aws.ini").write_text("[default]\nrequest_min_compression_size_bytes = many\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", "aws.ini")
