@@ -200,6 +200,11 @@ def _why_lost(report: FleetReport) -> str:
         return f"  {report.broker.version} says that it threw away {report.dropped}: {queue}"
     if report.verdict is not None and report.verdict.on_record == 0:
         return "  none arrived: does the service listen to this broker and this namespace?"
+    if report.reconnects >= report.devices:
+        return (
+            "  every button had to connect again: a broker that restarts forgets for whom it queues"
+            " (Mosquitto without persistence true, or when it is killed)"
+        )
     if report.broker.is_mosquitto:
         return f"  {report.broker.version} throws away what a slow reader leaves: {queue}"
     return (

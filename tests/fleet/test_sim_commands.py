@@ -254,3 +254,30 @@ def test_what_the_broker_did_not_take_is_never_called_passed(capsys, acknowledge
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == f"{last}no lost click"
     assert ("PASSED" in out) == (acknowledged == 3)
+
+
+@pytest.mark.parametrize(
+    ("reconnects", "says"),
+    [(5, "a broker that restarts forgets for whom it queues"), (1, "throws away what a slow")],
+)
+def test_clicks_lost_over_a_restart_of_the_broker_are_not_blamed_on_its_queue(
+    capsys, reconnects, says
+):
+    from orchestrator.cli.sim_fleet import _print
+    from orchestrator.runtime.fleet import FleetReport
+    from orchestrator.runtime.fleet_broker import BrokerSays
+    from orchestrator.runtime.fleet_verdict import Finding, Verdict
+
+    _print(
+        FleetReport(
+            devices=5,
+            clicks=9,
+            acknowledged=9,
+            reconnects=reconnects,
+            broker=BrokerSays(version="mosquitto version 2.0.11"),
+            verdict=Verdict(acknowledged=9, on_record=8, lost=Finding.of(["FLEET1 click 1"])),
+        )
+    )
+    out = capsys.readouterr().out
+    assert "FAILED: 1 lost clicks: FLEET1 click 1" in out
+    assert says in out.splitlines()[-1]
