@@ -1,8 +1,9 @@
-"""A file that ``-m`` leaves out as a whole is not imported: some load libraries for seconds."""
+"""What holds for every test: files left out are not imported, and Ctrl-C is not ignored."""
 
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ import pytest
 OWN_MARKS = re.compile(r"^pytestmark = .*$", re.MULTILINE)
 
 
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores SIGINT, and so does all that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that ``-m`` leaves out as a whole: some load libraries for seconds."""
     left_out = marks_left_out(config.option.markexpr)
     if not left_out or collection_path.suffix != ".py":
         return None
