@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final, NoReturn
 
@@ -14,6 +15,7 @@ from orchestrator.claims.patience import patiently
 from orchestrator.domain.errors import ClickclaimError
 from orchestrator.ports import Clock, Store
 from orchestrator.settings import Settings
+from orchestrator.tls import nobody_trusted, trusted
 from orchestrator.units import Delivery, PutDelivery, RemoveDelivery
 
 # The same for every try of one delivery: a receiver that has seen it may drop the copy.
@@ -45,10 +47,15 @@ class NotAllowedError(CallbackError):
     """The URL's host is not on the allow-list, so there will be no try at all."""
 
 
-def callback_client() -> httpx.AsyncClient:
+def callback_client(allowed_hosts: Collection[str]) -> httpx.AsyncClient:
     """A client that goes where it is told and nowhere else: no redirect, no proxy of the
-    environment's, no password from a netrc file."""
-    return httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S)
+    environment's, no password from a netrc file. Raises AuthoritiesError."""
+    return httpx.AsyncClient(
+        verify=trusted() if allowed_hosts else nobody_trusted(),
+        follow_redirects=False,
+        trust_env=False,
+        timeout=TIMEOUT_S,
+    )
 
 
 def pause_ms(tries: int) -> int:

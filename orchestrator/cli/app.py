@@ -29,6 +29,7 @@ CANCELLED: Final = 130
 # Named and not imported: the adapters that raise them are loaded only by those who use them.
 _UNUSABLE: Final = (
     "AccessRefusedError",
+    "AuthoritiesError",
     "BindError",
     "BrokerPortError",
     "ModelFolderError",

@@ -14,6 +14,7 @@ from orchestrator.ports import ServiceAwayError
 from orchestrator.remote.pool import ConnectionPool
 from orchestrator.remote.refusals import refusal_of, strange
 from orchestrator.remote.signing import Credentials, SigV4Signer
+from orchestrator.tls import BUNDLE, trusted, why_untrusted
 
 # Ours answers in milliseconds; a stretched network or a busy disk gets seconds.
 ANSWER_WITHIN_S: Final = 10.0
@@ -55,7 +56,7 @@ class Link:
         self._retry = retry
         self._sleep = sleep
         self._client = httpx.AsyncClient(
-            transport=transport or ConnectionPool(),
+            transport=transport or _pool_for(base_url),
             auth=None if credentials is None else SigV4Signer(credentials),
             timeout=httpx.Timeout(ANSWER_WITHIN_S, connect=CONNECT_WITHIN_S),
             # A proxy that the environment names is for the internet, not for the station's service.
@@ -88,6 +89,8 @@ class Link:
                 response = await self._client.send(request)
             except httpx.TransportError as error:
                 problem = str(error) or type(error).__name__
+                if untrusted := why_untrusted(error):
+                    raise self._stranger(untrusted) from error
             else:
                 if response.is_success:
                     return response
@@ -112,6 +115,13 @@ class Link:
             timeout=httpx.Timeout(STREAM_SILENCE_S, connect=CONNECT_WITHIN_S),
         )
 
+    def _stranger(self, why: str) -> ServiceAwayError:
+        return ServiceAwayError(
+            f"The certificate of the claim service at {self._base_url} cannot be trusted: {why}."
+            f" Set {BUNDLE} to a PEM file with the authority that signed it, and use the host as"
+            " the certificate names it."
+        )
+
     def _away(self, problem: str) -> ServiceAwayError:
         return ServiceAwayError(
             f"The claim service at {self._base_url} does not answer: {problem}."
@@ -120,7 +130,14 @@ class Link:
 
     def away(self, error: httpx.HTTPError) -> ServiceAwayError:
         """What a broken stream means."""
+        if untrusted := why_untrusted(error):
+            return self._stranger(untrusted)
         return self._away(str(error) or type(error).__name__)
+
+
+def _pool_for(base_url: str) -> ConnectionPool:
+    """Raises AuthoritiesError."""
+    return ConnectionPool(trusted() if httpx.URL(base_url).scheme == "https" else None)
 
 
 def object_in(response: httpx.Response) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import httpx
+
+from orchestrator.tls import nobody_trusted
 
 # As many as the HTTP library opens at most by default.
 MOST_CONNECTIONS: Final = 100
@@ -27,9 +30,15 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     next request after ``idle_s``.
     """
 
-    def __init__(self, *, most: int = MOST_CONNECTIONS, idle_s: float = IDLE_S) -> None:
-        # Reading the certificates takes longer than many requests: once for all connections.
-        self._tls = httpx.create_ssl_context(trust_env=False)
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        *,
+        most: int = MOST_CONNECTIONS,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        # One for all connections, and without one no HTTPS.
+        self._tls = tls or nobody_trusted()
         # With the moment since which it is free; the longest first.
         self._free: deque[tuple[httpx.AsyncHTTPTransport, float]] = deque()
         self._all: dict[httpx.AsyncHTTPTransport, None] = {}

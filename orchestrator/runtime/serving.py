@@ -175,7 +175,7 @@ async def _posting(service: Service) -> AsyncIterator[None]:
         callback_client,
     )
 
-    async with callback_client() as client:
+    async with callback_client(service.settings.callback_hosts) as client:
         poster = CallbackPoster(service.store, service.clock, service.settings, client)
         service.outbox.ring = poster.wake
         async with beside(poster.run(), "callbacks"):

@@ -314,7 +314,7 @@ async def test_a_fault_of_the_http_client_is_a_failed_try_and_stops_nothing(worl
 
 async def test_the_client_goes_nowhere_by_itself(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    async with callback_client() as client:
+    async with callback_client(["*"]) as client:
         assert not client.follow_redirects
         assert not client.trust_env
         assert client._mounts == {}
@@ -373,7 +373,7 @@ async def test_a_real_server_is_reached_over_a_real_socket(world):
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     await world.put(url=f"http://127.0.0.1:{port}/click")
-    async with callback_client() as client:
+    async with callback_client(["*"]) as client:
         poster = CallbackPoster(world.store, world.clock, world.settings, client)
         await poster.post_due()
         await poster.idle()

@@ -12,7 +12,7 @@ import pytest
 from hardware.source import SourceAwayError, SourceRefusedError
 from orchestrator.broker import EmbeddedBroker
 from tests.brokers import Mosquitto, free_port, publish
-from tests.hardware.mqtt.certificates import Authority
+from tests.certificates import Authority
 
 TOPIC = "clickclaim/v1/default/devices/B1/events"
 SESSION = "clickclaimtest03"

@@ -1,4 +1,4 @@
-"""A small authority for tests: signs a broker's and a client's certificate."""
+"""A small authority for tests: signs the certificates of servers and clients."""
 
 from __future__ import annotations
 
