@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from firmware_sim.core.wire import BthomeFrame, BthomeObjects, WireError, parse_bthome, read_objects
 from hardware.click import Click, Ignored, RawFrame
 from hardware.families.family import Family, Options, Reading, Sender
-from hardware.families.payloads import address_of, percent
+from hardware.families.payloads import address_of, mac_bytes, percent
 from hardware.keys import DeviceKey
 
 SERVICE_UUID = "0000fcd2-0000-1000-8000-00805f9b34fb"
@@ -100,7 +100,7 @@ def _open(parts: BthomeFrame, address: str, keys: Sequence[DeviceKey]) -> _Opene
         return _Opened(parts.body)
     if not usable:
         return "encrypted, and no bind key is known: store it with `clickclaim devices key`"
-    mac = _mac_bytes(address)
+    mac = mac_bytes(address)
     if mac is None:
         return f"encrypted, and {address or 'no address'!r} is no Bluetooth address to open it with"
     counter = parts.encryption_counter.to_bytes(4, "little")
@@ -187,14 +187,6 @@ def _address(frame: RawFrame, parts: BthomeFrame) -> str:
     if parts.mac is None:
         return address_of(frame.address)
     return ":".join(f"{byte:02X}" for byte in parts.mac)
-
-
-def _mac_bytes(address: str) -> bytes | None:
-    try:
-        mac = bytes.fromhex(address.replace(":", ""))
-    except ValueError:
-        return None
-    return mac if len(mac) == 6 else None
 
 
 FAMILY = Family(

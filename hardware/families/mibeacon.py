@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hardware.click import Click, Ignored, RawFrame
 from hardware.families.family import Family, Options, Reading, Sender
 from hardware.families.mibeacon_objects import Said, read_objects
-from hardware.families.payloads import address_of, percent
+from hardware.families.payloads import address_of, mac_bytes, percent
 from hardware.keys import DeviceKey
 
 SERVICE_UUID = "0000fe95-0000-1000-8000-00805f9b34fb"
@@ -78,7 +78,7 @@ def decode(frame: RawFrame, keys: Sequence[DeviceKey], _options: Options) -> lis
     """A click for each button in it; or why there is none."""
     address = address_of(frame.address)
     parts = _take_apart(frame.payload)
-    mac = _mac_bytes(address)
+    mac = mac_bytes(address)
     if isinstance(parts, _Frame) and parts.mac is not None and parts.mac != mac:
         inside = ":".join(f"{byte:02X}" for byte in parts.mac)
         parts = f"the frame says that {inside} sent it, not {address or 'an unknown address'}"
@@ -238,14 +238,6 @@ def _ctr(key: bytes, nonce: bytes, sealed: bytes) -> bytes:
     length_bytes = 15 - len(nonce)
     first = bytes([length_bytes - 1]) + nonce + (1).to_bytes(length_bytes, "big")
     return Cipher(AES(key), CTR(first)).decryptor().update(sealed)
-
-
-def _mac_bytes(address: str) -> bytes | None:
-    try:
-        mac = bytes.fromhex(address.replace(":", ""))
-    except ValueError:
-        return None
-    return mac if len(mac) == 6 else None
 
 
 FAMILY = Family(

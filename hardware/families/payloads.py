@@ -72,5 +72,14 @@ def address_of(frame_address: str | None) -> str:
     return text(frame_address) or ""
 
 
+def mac_bytes(address: str) -> bytes | None:
+    """The six bytes of a Bluetooth address, as it is written; None when it is none."""
+    try:
+        mac = bytes.fromhex(address.replace(":", ""))
+    except ValueError:
+        return None
+    return mac if len(mac) == 6 else None
+
+
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
