@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +23,14 @@ from orchestrator.simulation.world import Verdict, World
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh folder is made below it
 # So few seeds go to a process at once that the last ones are not all in one.
 _CHUNK: Final = 4
+# In a process of a pool: the pool's own folder, which goes with the pool however a process ends.
+_POOL_FOLDER: Final[ContextVar[Path | None]] = ContextVar("_POOL_FOLDER", default=None)
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    where = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
+    memory = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
+    where = _POOL_FOLDER.get() or memory
     folder = Path(tempfile.mkdtemp(prefix="clickclaim-", dir=where))
     try:
         yield folder
@@ -33,9 +38,29 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def pool_of(jobs: int) -> ProcessPoolExecutor:
-    """Processes to live worlds in, that inherit no thread and no lock from this one."""
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+@contextmanager
+def pool_of(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes to live worlds in, that inherit no thread and no lock from this one.
+
+    Ctrl-C is for this process alone. Where the body does not come to its end, theirs is at once.
+    """
+    others = set(multiprocessing.active_children())
+    spawn = multiprocessing.get_context("spawn")
+    with _folder() as folder:
+        pool = ProcessPoolExecutor(jobs, spawn, initializer=_live_below, initargs=(folder,))
+        try:
+            # Each begins with its first work, and keeps the mask of signals that it began with.
+            heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            for _ in range(jobs):
+                pool.submit(int)
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+            yield pool
+        except BaseException:
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def run_plan(plan: Plan) -> Verdict:
@@ -55,7 +80,7 @@ def run_seed(seed: int, *, twice: bool = False) -> Verdict:
     return verdict
 
 
-def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> Iterator[Verdict]:
+def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> Generator[Verdict]:
     """The verdicts in order of the seeds, without what stations were told."""
     run = partial(_run_slim, twice=twice)
     if jobs == 1:
@@ -67,3 +92,7 @@ def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> It
 
 def _run_slim(seed: int, *, twice: bool) -> Verdict:
     return replace(run_seed(seed, twice=twice), told=())
+
+
+def _live_below(folder: Path) -> None:
+    _POOL_FOLDER.set(folder)

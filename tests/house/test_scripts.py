@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +133,7 @@ def test_a_script_goes_on_in_the_environment_of_the_project(script):
         (["vopr", "--seed", "-1"], "--seed is -1; seeds are 0 to 9223372036854775807"),
         (["vopr", "--seed", str(2**64)], f"--seed is {2**64}; seeds are 0 to"),
         (["vopr", "--from", "-1"], "--from is -1; seeds are 0 to"),
+        (["vopr", "--from", str(2**63 - 1), "--seeds", "2"], "lead beyond the last seed"),
         (["vopr", "--seeds", "0"], "--seeds and --jobs are at least 1"),
         (["vopr", "--bug", "epoch-ignord"], "invalid choice: 'epoch-ignord'"),
         (["planted-bugs", "--seeds", "0"], "--seeds, --starts and --jobs are at least 1"),
@@ -164,3 +168,44 @@ def test_a_planted_bug_ends_with_the_line_that_shows_it_again_and_the_smallest_p
     assert again.endswith(" --bug epoch-not-raised")
     assert "FAILED invariant 1" in ran.stdout
     assert "shrunk to:\n  seed = " in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("script", ["vopr", "planted-bugs"])
+def test_a_script_that_is_stopped_ends_at_once_and_says_so(script, number):
+    shown, screen = pty.openpty()  # vopr tells how far it is to a terminal alone
+    running = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / script, "--seeds", "10000"],
+        stdout=screen,
+        stderr=screen,
+        start_new_session=True,
+    )
+    os.close(screen)
+    output = ""
+    while "seeds" not in output:
+        output += os.read(shown, 1000).decode()
+    # A terminal's Ctrl-C reaches the whole group, what CI sends the one process that it knows.
+    (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
+    with contextlib.suppress(OSError):  # EIO: nobody has the terminal open any more
+        while more := os.read(shown, 1000).decode():
+            output += more
+    os.close(shown)
+    assert running.wait(30) == 130
+    assert output.rstrip().endswith("stopped")
+    assert "Traceback" not in output
+
+
+def test_a_script_whose_reader_left_says_nothing():
+    nobody_reads, output = os.pipe()
+    os.close(nobody_reads)
+    ran = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "vopr", "--seed", "5"],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(output)
+    assert (ran.returncode, ran.stderr) == (141, "")

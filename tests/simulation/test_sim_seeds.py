@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from orchestrator.simulation import seeds
 from orchestrator.simulation.plan import draw_plan
 from orchestrator.simulation.seeds import run_plan, run_seed, run_seeds
 from orchestrator.simulation.shrink import shrink
 from tests.simulation.bugs import planted
-from tests.simulation.hunt import caught
+from tests.simulation.hunt import caught, hunt
 
 SEEDS = 300
 
@@ -102,3 +105,22 @@ def test_a_failure_is_shrunk_to_what_it_needs():
     assert small.power_cuts == small.line_cuts == small.station_kills == 0
     assert "unclaims = 1.0" in str(small)
     assert not run_plan(small).violation
+
+
+def _where_a_world_would_be() -> Path:
+    with seeds._folder() as folder:
+        return folder
+
+
+@pytest.mark.timeout(60)
+def test_a_pool_that_is_left_in_the_middle_ends_at_once_and_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(seeds, "_MEMORY", tmp_path)
+    hunts = []
+    with contextlib.suppress(KeyboardInterrupt), seeds.pool_of(2) as pool:
+        (of_the_pool,) = tmp_path.iterdir()
+        assert pool.submit(_where_a_world_would_be).result().parent == of_the_pool
+        hunts += [pool.submit(hunt, "stale-cache", 0, 1_000_000_000) for _ in range(8)]
+        raise KeyboardInterrupt
+    assert hunts
+    assert all(one.done() for one in hunts)
+    assert list(tmp_path.iterdir()) == []
