@@ -27,6 +27,9 @@ def _claim_visitor(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Visitor]:
     """This process's way to the one service that all processes of the session share."""
+    from orchestrator.pytest_plugin.packages import check_packages
+
+    check_packages()
     from orchestrator.pytest_plugin.service import Visitor
     from orchestrator.pytest_plugin.sharing import joined
 

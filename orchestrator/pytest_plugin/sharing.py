@@ -58,7 +58,8 @@ def _runs(folder: Path) -> bool:
 def _start(folder: Path) -> str:
     try:
         started = subprocess.run(  # noqa: S603 - our own module in our own interpreter
-            [sys.executable, "-c", _START, str(folder)],
+            # -P: modules that lie where pytest was started are the project's, not for us.
+            [sys.executable, "-P", "-c", _START, str(folder)],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=_STARTS_WITHIN_S,

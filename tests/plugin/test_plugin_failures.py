@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 pytest_plugins = "pytester"
@@ -167,3 +171,31 @@ def test_a_program_under_test_needs_no_proxy_to_reach_it(project, run_tests, mon
         """
     )
     run_tests().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["hardware", "queue"])
+def test_a_module_beside_the_tests_is_not_taken_by_the_service(project, name):
+    (project.path / f"{name}.py").write_text("raise ImportError('somebody else is imported')")
+    project.makepyfile(f"def test_it(claim_service): claim_service.claimed_sync('{BUTTON}')")
+    # Unlike ``python -m pytest``, and pytester, it looks for no modules where it is started.
+    command = [Path(sys.executable).with_name("pytest"), "-p", "clickclaim", "-p", "asyncio"]
+    ran = subprocess.run(
+        [*command, "--import-mode=importlib"],
+        cwd=project.path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "1 passed" in ran.stdout, ran.stdout
+
+
+def test_a_package_of_a_project_that_hides_ours_is_named(project, run_tests):
+    project.mkpydir("hardware")
+    project.makepyfile("def test_it(claim_service): pass")  # its folder comes first in sys.path
+    result = run_tests()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [f"E*PackageHiddenError: *package hardware comes from {project.path / 'hardware'}*"]
+    )
+    result.stdout.no_fnmatch_line("*ModuleNotFoundError*")
