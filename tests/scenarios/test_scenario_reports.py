@@ -37,6 +37,31 @@ def test_junit_has_a_case_for_each_expectation(live):
     assert "clickclaim sim run small.toml --seed 1" in cases["timed_out: at least 1"].text
 
 
+# What Jenkins' xUnit plugin lets stand in a report (its junit-10.xsd); others take more.
+JENKINS = {
+    "testsuites": {"name", "time", "tests", "failures", "errors"},
+    "testsuite": {"name", "time", "tests", "failures", "errors", "skipped", "timestamp"},
+    "properties": set(),
+    "property": {"name", "value"},
+    "testcase": {"name", "time", "classname"},
+    "failure": {"type", "message"},
+}
+
+
+def test_junit_says_nothing_that_jenkins_refuses(live):
+    for element in ET.fromstring(junit_report(live(more=FAILS))).iter():
+        assert set(element.keys()) <= JENKINS[element.tag]
+
+
+def test_junit_tells_a_time_that_nothing_took_in_a_sentence(live):
+    result = live(
+        ('name = "ann"', 'name = "ann"\nno_press = 1'),
+        more="[expect]\nclick_to_claimed_p50_ms = { at_most = 3 }\n",
+    )
+    (failure,) = ET.fromstring(junit_report(result)).iter("failure")
+    assert failure.get("message") == ("click_to_claimed_p50_ms: no claim succeeded; expected: ≤ 3")
+
+
 def test_junit_takes_what_xml_cannot_say(live):
     lived = live()
     result = replace(lived, scenario=replace(lived.scenario, title='a <b> & \1 "c"'))
@@ -215,6 +240,7 @@ def test_a_report_goes_to_stdout_alone_or_to_a_file_beside_the_summary(cli, file
     ("arguments", "says"),
     [
         ([], "Which scenario?"),
+        ([""], "Which scenario?"),
         (["no-such"], "no-such: no such file, nor a supplied scenario"),
         (["power_cut"], "did you mean 'power-cut'"),
         (["two-stations", "--seed", "-1"], "--seed is -1; it must be a whole number, 0 to"),
@@ -271,15 +297,15 @@ def test_who_cancels_gets_130_and_nothing_is_left_behind(cli, file, monkeypatch,
     (tmp_path / "worlds").mkdir()
     tell = Progress.tell
 
-    def pressed_at_the_second_claim(self, what, done, of):
+    def pressed_at_the_second_unit(self, what, done, of):
         tell(self, what, done, of)
         if done == 2:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(Progress, "tell", pressed_at_the_second_claim)
+    monkeypatch.setattr(Progress, "tell", pressed_at_the_second_unit)
     code, out, err = cli(file)
     assert (code, out) == (130, "")
-    assert err == "cancelled at claims, 2 of 4: there is no verdict\n"
+    assert err == "cancelled at units, 2 of 4: there is no verdict\n"
     assert list((tmp_path / "worlds").iterdir()) == []
     assert signal.getsignal(number) is before
 

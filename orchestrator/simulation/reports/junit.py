@@ -20,10 +20,11 @@ def junit_report(result: Result) -> str:
         "tests": str(len(result.checks)),
         "failures": str(failed),
         "errors": "0",
-        "skipped": "0",
         "time": f"{result.real_s:.3f}",
     }
     root = ET.Element("testsuites", {"name": "clickclaim sim run", **numbers})
+    # Jenkins' xUnit plugin (junit-10.xsd) refuses a file that counts the skipped in its root too.
+    numbers["skipped"] = "0"
     suite = ET.SubElement(root, "testsuite", {"name": _text(result.scenario.title), **numbers})
     properties = ET.SubElement(suite, "properties")
     for name, value in (
@@ -48,9 +49,7 @@ def _case(suite: ET.Element, result: Result, check: Check, time_s: float) -> Non
     if check.good:
         return
     broken = check.name == INVARIANTS
-    message = (
-        check.found if broken else f"{check.name} is {check.found}; expected: {check.expected}"
-    )
+    message = check.found if broken else f"{check.name}: {check.found}; expected: {check.expected}"
     if result.measured.violation and not broken:
         message += "; but the world stopped at the violation"
     failure = ET.SubElement(case, "failure", {"message": _text(message), "type": "expectation"})

@@ -18,8 +18,10 @@ _STYLE: Final = """
 body{margin:0;background:var(--ground);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:1040px;margin:0 auto;padding:32px 20px 64px}
-h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:16px;margin:0 0 12px}
-.about{color:var(--soft);margin:0 0 20px;max-width:70ch}
+h1{font-size:26px;line-height:1.25;margin:0 0 4px;overflow-wrap:anywhere}
+h2{font-size:16px;margin:0 0 12px}
+.about{color:var(--soft);margin:0 0 20px;max-width:70ch;overflow-wrap:anywhere;
+white-space:pre-line}
 .verdict{display:inline-block;padding:4px 12px;border-radius:999px;font-weight:600;margin:0 0 20px}
 .verdict.good{color:var(--good);background:var(--goodbg)}
 .verdict.bad{color:var(--bad);background:var(--badbg)}
@@ -39,8 +41,9 @@ tr:last-child td{border-bottom:0}
 .good{color:var(--good)}.bad{color:var(--bad)}
 code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{overflow-wrap:anywhere}pre{margin:0;white-space:pre-wrap}
-svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}
+svg{display:block;width:100%;height:auto;overflow:visible}svg text{fill:var(--soft);font-size:12px}
 svg rect{fill:var(--bar)}svg line{stroke:var(--line)}
+@media (max-width:760px){svg text{font-size:20px}}
 """
 
 _CHART: Final = (980, 260)
