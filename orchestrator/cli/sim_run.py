@@ -60,7 +60,7 @@ def run(
     if list_them:
         _list(as_json=as_json)
         return
-    if scenario is None:
+    if not scenario:
         usage("Which scenario? Give its file or its name.", "clickclaim sim run --list")
     if out is not None and report is None:
         usage("--out is where a report goes; say which.", f"--report html --out {out}")
@@ -92,7 +92,7 @@ def _live(scenario: str, seed: int | None) -> Result:
     with Progress() as progress, stoppable() as asked:
 
         def on_progress(done: int, of: int) -> bool:
-            progress.tell("claims", done, of)
+            progress.tell("units", done, of)
             return not asked()
 
         try:

@@ -97,6 +97,7 @@ class Slot:
         units: Iterator[HeldButton],
         others: list[HeldButton],
         on_end: Callable[[Ended], None],
+        on_through: Callable[[], None],
     ) -> None:
         self._hall = hall
         self._name = f"{hall.arrivals.station}/{number}"
@@ -104,6 +105,7 @@ class Slot:
         self._units = units
         self._others = others
         self._on_end = on_end
+        self._on_through = on_through
         self._dice = hall.scene.dice(f"operator of {self._name}")
         self._line_dice = hall.scene.dice(f"line of {self._name}")
         self._finger = Finger(hall.scene.dice(f"finger of {self._name}"), HANDS[operator.hand])
@@ -119,6 +121,7 @@ class Slot:
                 told = await self._claim(unit, f"{self._name}/{unit.device_id}/{one_try}")
                 if told.attempt is not None and told.attempt.outcome == "CLAIMED":
                     break
+            self._on_through()
 
     async def _claim(self, unit: HeldButton, claim_id: str) -> Told:
         loop = self._hall.scene.loop

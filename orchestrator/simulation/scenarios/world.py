@@ -42,6 +42,10 @@ class StoppedError(Exception):
     """Whoever watches has seen enough."""
 
 
+class UnfinishedError(Exception):
+    """The longest day is over, and not all units are through."""
+
+
 # The time to finalize, and the grace: beyond a window after the end, nothing may be open.
 _HEALING_S: Final = 65.0
 # A shift and a half: whoever is still waiting then waits for ever.
@@ -64,6 +68,9 @@ class ScenarioWorld(Course):
         self._matched: dict[str, PressKey] = {}
         """The click of each event that counted."""
         self._ended: list[Ended] = []
+        self._through = 0
+        """Units that were claimed or put aside."""
+        self._units = sum(one.units for one in scenario.arrivals)
         self._clock = LoopClock(self._loop)
         self._air = AirToBroker(self._scene, self._clock, scenario.gateway, scenario.broker)
         self._service = self._only_service(folder)
@@ -87,7 +94,17 @@ class ScenarioWorld(Course):
         jumps_s = sum(abs(one.by_s) for one in faults)
         settled_within_s = self._scenario.window_s + _HEALING_S + jumps_s
         beside = upsets.all(faults)
-        if await self._go_through(beside, self._at_work, upsets.heal, settled_within_s):
+        try:
+            healed = await self._go_through(beside, self._at_work, upsets.heal, settled_within_s)
+        except TimeoutError as error:
+            if self._through == self._units:
+                raise
+            raise UnfinishedError(
+                f"only {self._through} of {self._units} units are through after"
+                f" {_LONGEST_S / 3600:.0f} hours; shorten the waits, take more slots or fewer"
+                " units, or let more through the network"
+            ) from error
+        if healed:
             await self._final_checks()
 
     def _at_work(self) -> list[Work]:
@@ -143,9 +160,15 @@ class ScenarioWorld(Course):
         outcome = told.attempt.outcome if told.attempt else f"REFUSED {told.refused}"
         self._scene.trace.note(f"told {told.claim_id} {outcome}")
         self._ended.append(ended)
-        of = sum(one.units for one in self._scenario.arrivals)
-        if not self._on_progress(len(self._ended), of):
-            self._scene.fail(StoppedError(f"after {len(self._ended)} of {of} units"))
+        self._tell_progress()
+
+    def _unit_through(self) -> None:
+        self._through += 1
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        if not self._on_progress(self._through, self._units):
+            self._scene.fail(StoppedError(f"after {self._through} of {self._units} units"))
 
     # --- who is there ----------------------------------------------------------------------------
 
@@ -187,7 +210,7 @@ class ScenarioWorld(Course):
         units = iter(here)
         operator = self._scenario.operators[arrivals.operator]
         hall.slots += [
-            Slot(number + 1, hall, operator, units, here, self._claim_ended)
+            Slot(number + 1, hall, operator, units, here, self._claim_ended, self._unit_through)
             for number in range(arrivals.slots)
         ]
         return hall.slots
