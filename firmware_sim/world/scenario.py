@@ -30,6 +30,9 @@ MEASURES: Final = (
 _LONGEST_S: Final = 24 * 3600.0
 # A service takes claim windows in this range only.
 _WINDOW_S: Final = (10, 900)
+# An attempt ends within 5 s of its deadline, or an invariant breaks; and its end may have to wait
+# for a commit, lose the race with what was in it, and take further commits.
+_LONGEST_COMMIT_S: Final = 1
 _MOST_DEVICES: Final = 100_000
 _ACCOUNT: Final = "111122223333"
 
@@ -193,7 +196,7 @@ def parse_scenario(text: str, name: str) -> Scenario:
         seed=check_seed(0 if top.value("seed") is None else top.value("seed"), f"{name}: seed"),
         profile=top.choice("profile", ("dev", "demo", "production"), "production"),
         window_s=top.count("window_s", 120, *_WINDOW_S),
-        commit_s=top.span("commit_s", (0.0, 0.0), 10),
+        commit_s=top.span("commit_s", (0.0, 0.0), _LONGEST_COMMIT_S),
         devices=devices,
         operators={one.name: one for one in operators},
         arrivals=tuple(
@@ -318,10 +321,18 @@ def _arrivals(table: Table, devices: Sequence[Devices], operators: Sequence[Oper
 def _network(table: Table) -> Network:
     return Network(
         delay_s=table.span("delay_s", (0.001, 0.03), 4),
-        lose_request=table.share("lose_request"),
-        lose_reply=table.share("lose_reply"),
+        lose_request=_not_all(table, "lose_request"),
+        lose_reply=_not_all(table, "lose_reply"),
         twice=table.share("twice"),
     )
+
+
+def _not_all(table: Table, key: str) -> float:
+    """A probability below 1: stations ask until they are answered, which would be never."""
+    share = table.share(key)
+    if share == 1:
+        raise table.error(f"{key} is 1, so nothing would ever be answered; take less")
+    return share
 
 
 def _gateway(table: Table) -> Gateway:

@@ -6,6 +6,7 @@ import difflib
 import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from math import exp, isfinite, log
 from random import Random
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 _P95: Final = 1.6449
 # Beyond it a number fills lines, and Python refuses to write the longest ones out at all.
 _MOST_BITS: Final = 128
+_MOST_CHARS: Final = 60
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxlevel = 3
 
@@ -89,8 +91,10 @@ class Table:
         value = self._values.get(key, default)
         if value is None:
             raise self.error(f"{key!r} is missing")
-        if not isinstance(value, str) or (not value and default != ""):
-            raise self.error(f"{key} is {shown(value)}; it must be a text")
+        if not isinstance(value, str):
+            raise self.error(f"{key} is {shown(value)}; it must be a text, in quotes")
+        if not value and default != "":
+            raise self.error(f"{key} is empty")
         if not (value.replace("\n", "") if lines else value).isprintable():
             what = "plain text" if lines else "a text on one line"
             raise self.error(f"{key} is {shown(value)}; it must be {what}")
@@ -100,7 +104,7 @@ class Table:
         """One of the known names."""
         value = self.text(key, default)
         if value not in known:
-            raise self.error(f"{key} is {value!r}; {nearest(value, known)}")
+            raise self.error(f"{key} is {shown(value)}; {nearest(value, known)}")
         return value
 
     def choices(self, key: str, known: Collection[str]) -> tuple[str, ...]:
@@ -112,7 +116,7 @@ class Table:
             if not isinstance(one, str) or one not in known:
                 raise self.error(f"{key} has {shown(one)}; {nearest(str(one), known)}")
             if value.count(one) > 1:
-                raise self.error(f"{key} has {one!r} twice")
+                raise self.error(f"{key} has {shown(one)} twice")
         return tuple(value)
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -202,10 +206,16 @@ class Table:
 
 def shown(value: Any) -> str:
     """The value as a message repeats it: never longer than a line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return f"a number of {value.bit_length()} bits"
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, str):
+        return repr(value if len(value) <= _MOST_CHARS else f"{value[:_MOST_CHARS]}…")
     # A whole list may hold numbers that Python refuses to write out.
-    return repr(value) if isinstance(value, str | float | bool) else _SHORT.repr(value)
+    return repr(value) if isinstance(value, float) else _SHORT.repr(value)
 
 
 def nearest(name: str, known: Collection[str]) -> str:

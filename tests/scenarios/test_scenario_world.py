@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from firmware_sim.world.misbehaviours import MISBEHAVIOURS
-from firmware_sim.world.scenario import FAULTS
+from firmware_sim.world.scenario import FAULTS, parse_scenario
+from orchestrator.simulation.scenarios.run import run_scenario
 
 PRODUCTION = 'profile = "production"'
 COUNT = "count = 4"
@@ -44,6 +45,34 @@ def test_who_never_presses_lets_the_window_pass(live):
     result = live((NAME, f"{NAME}\nno_press = 1"), (PRODUCTION, "window_s = 10"))
     assert outcomes(result) == {"TIMED_OUT": 4}
     assert result.measured.virtual_s > 40
+
+
+def test_progress_counts_units_however_often_each_is_tried(small):
+    told = []
+    text = small.replace(NAME, f"{NAME}\nno_press = 1").replace(PRODUCTION, "window_s = 10")
+    scenario = parse_scenario(text.replace("pause_s", "tries = 3\npause_s"), "small.toml")
+    result = run_scenario(
+        "small.toml", scenario, 1, on_progress=lambda done, of: told.append((done, of)) or True
+    )
+    assert outcomes(result) == {"TIMED_OUT": 12}
+    assert told[-1] == (4, 4)
+    assert sorted(set(told)) == [(done, 4) for done in range(5)]
+
+
+def test_a_day_that_does_not_end_says_how_far_it_came(live):
+    result = live(("pause_s = [1, 2]", "pause_s = 80000"))
+    assert result.measured.violation == (
+        "UnfinishedError: only 2 of 4 units are through after 48 hours; shorten the waits, take"
+        " more slots or fewer units, or let more through the network"
+    )
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_the_slowest_commit_that_may_be_breaks_no_invariant(live, seed):
+    result = live(
+        (PRODUCTION, "window_s = 10\ncommit_s = 1"), (NAME, f"{NAME}\nno_press = 0.5"), seed=seed
+    )
+    assert sum(outcomes(result).values()) == 4
 
 
 def test_a_station_without_patience_gives_up(live):
