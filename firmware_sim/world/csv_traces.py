@@ -128,9 +128,8 @@ def _rows(text: str, path: str, comments: _Comments) -> Iterator[tuple[int, list
                     continue
                 yield number, list(comments.channels)
             if len(cells) != columns:
-                raise TraceError(
-                    path, f"line {number} has {len(cells)} cells, the heading {columns}"
-                )
+                cells_here = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
+                raise TraceError(path, f"line {number} has {cells_here}, the heading {columns}")
             yield number, cells
 
 

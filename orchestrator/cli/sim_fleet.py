@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,6 +86,11 @@ def fleet(
         usage(f"--duration is {duration}; it must be a number of seconds.", "--duration 30")
     check_broker_url(mqtt)
     a_second = _rate(rate)
+    if a_second is not None and a_second * duration < 1:
+        usage(
+            f"--rate {rate} for --duration {duration:g} is not one click, and says nothing.",
+            f"--rate {ceil(1 / duration)} --duration {duration:g}",
+        )
     if claim and a_second is None:
         usage("--claim needs a number of claims a second.", "--rate 100")
     wanted = FleetWanted(

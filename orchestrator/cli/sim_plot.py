@@ -88,13 +88,16 @@ def plot(
         raise CommandError(f"{error}.", hint, code=FAILED) from None
     found = analyse(changes)
     if from_s is not None and from_s * 1000 >= found.end_ms:
-        usage(f"{trace} ends at {found.end_ms / 1000:g} s, before --from {from_s:g}.")
+        usage(
+            f"Nothing happens in {trace} after {found.end_ms / 1000:g} s, so there is nothing to"
+            f" draw from --from {from_s:g} on."
+        )
     content = _content(out, changes, found, title or trace.name, from_s, to_s)
     try:
         out.write_bytes(content)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror}.", code=UNUSABLE) from None
-    _warn(changes, active_low=active_low)
+    _warn(changes, found, active_low=active_low)
     burst = found.longest_burst(changes)
     if as_json:
         clicks = [{"atMs": at_ms, "clickType": click} for at_ms, click in found.clicks]
@@ -141,13 +144,20 @@ def _content(
         ) from None
 
 
-def _warn(changes: Trace, *, active_low: bool) -> None:
+def _warn(changes: Trace, found: Analysis, *, active_low: bool) -> None:
     """What the picture shows and somebody at a bench may take for the button's fault."""
+    from firmware_sim.core.clicks import LONG
+
     if not changes:
         note("the contact never closes: is it this signal, and is the capture long enough?")
     elif changes[0] == (0, 1):
         other = "without --active-low" if active_low else "with --active-low: a pull-up makes it 1"
         note(f"the contact is closed at the very beginning; if nobody held it, try {other}")
+    elif changes[-1][1] and found.clicks and found.clicks[-1][1] == LONG:
+        note(
+            "the contact is not seen to open again:"
+            f" LONG at {found.clicks[-1][0]} ms is so only if the capture goes on until then"
+        )
 
 
 def _edges_and_clicks(found: Analysis) -> str:

@@ -124,7 +124,7 @@ def test_a_written_vcd_comes_back(signals):
         ("a.csv", "Time [s],x\n", "has no samples"),
         ("a.csv", "x\n0\n", "neither a column headed Time"),
         ("a.csv", "; Samplerate: 0 Hz\nx\n0\n", "neither a column headed Time"),
-        ("a.csv", "Time [s],x\n0,0\n1\n", "line 3 has 1 cells, the heading 2"),
+        ("a.csv", "Time [s],x\n0,0\n1\n", "line 3 has 1 cell, the heading 2"),
         ("a.csv", "Time [s],x\nsoon,0\n", "line 2: the time 'soon'"),
         ("a.csv", "Time [s],x\n1e30,0\n", "line 2: the time '1e30'"),
         ("a.csv", "Time [s],x\n1e10,0\n", "line 2: the time '1e10' cannot be"),

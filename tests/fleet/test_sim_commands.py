@@ -120,7 +120,8 @@ def test_many_clicks_are_counted_and_not_listed(tmp_path):
         ((), 1, "--signal NAME"),
         (("--signal", "button", "--from", "2", "--to", "1"), 2, "Nothing lies between --from 2"),
         (("--signal", "button", "--from", "nan"), 2, "--from"),
-        (("--signal", "button", "--from", "90"), 2, "before --from 90"),
+        (("--signal", "button", "--from", "90"), 2, "Nothing happens in"),
+        (("--signal", "button", "--from", "90"), 2, "to draw from --from 90 on"),
         (("--signal", "led", "--from", "0", "--to", "0.5"), 0, ""),
         (("--signal", "button"), 0, "closed at the very beginning; if nobody held it, try with"),
     ],
@@ -140,6 +141,16 @@ def test_a_signal_that_never_closes_is_drawn_with_a_question(trace, tmp_path):
     assert "the contact never closes" in ran.stderr
 
 
+def test_a_long_press_that_the_capture_cuts_off_is_told_with_its_condition(tmp_path):
+    cut = tmp_path / "cut.csv"
+    cut.write_text("Time [s],a\n0,0\n0.2,1\n0.3,1\n")
+    ran = run("plot", str(cut), str(tmp_path / "out.svg"))
+    assert ran.returncode == 0
+    assert "LONG at 1715 ms is so only if the capture goes on until then" in ran.stderr
+    cut.write_text("Time [s],a\n0,0\n0.2,1\n3,0\n")
+    assert run("plot", str(cut), str(tmp_path / "out.svg")).stderr == ""
+
+
 def test_an_address_that_is_none_is_a_usage_error():
     for url in ("127.0.0.1", "http://127.0.0.1/", "mqtt://127.0.0.1:99999/", "embedded"):
         ran = run("fleet", "--mqtt", url)
@@ -155,6 +166,7 @@ def test_an_address_that_is_none_is_a_usage_error():
         (("--rate", "fast"), "no number of clicks a second"),
         (("--rate", "0"), "--rate is 0; it must be more than 0, and 1,000,000 at most"),
         (("--rate", "nan"), "--rate is nan; it must be"),
+        (("--rate", "0.1", "--duration", "5"), "--rate 0.1 for --duration 5 is not one click"),
         (("--rate", "1e300"), "--rate is 1e300; it must be"),
         (("--duration", "nan"), "--duration is nan"),
         (("--duration", "inf"), "--duration"),
