@@ -50,6 +50,7 @@ def open_database(folder: Path, *, exclusive: bool, create: bool) -> Database:
         _make(folder, path, create=create)
         lock = ServiceLock.take(folder) if exclusive else None
         write = _connect_to_write(path)
+        _set_up_writing(write)
         migrate(write, path, service_lock=exclusive)
         _use_write_ahead_log(write, path)
         _check_that_it_writes(write)
@@ -89,20 +90,22 @@ def _make(folder: Path, path: Path, *, create: bool) -> None:
 
 
 def _connect_to_write(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         path,
         timeout=BUSY_S,
         isolation_level=None,  # we say BEGIN and COMMIT ourselves
         check_same_thread=False,  # used in turn by the loop's thread and the writer's
         cached_statements=_CACHED_STATEMENTS,
     )
+
+
+def _set_up_writing(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     # macOS: without this, fsync leaves the data in the drive's own cache.
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -16384")
-    return connection
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection, path: Path) -> None:

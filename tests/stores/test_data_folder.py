@@ -212,7 +212,8 @@ async def main():
     return "opened"
 
 async def warm_up():
-    await asyncio.to_thread(int)
+    # What is loaded late must be loaded before: the interpreter may lie where nobody may look.
+    await asyncio.to_thread(Path.cwd().as_uri)
 
 asyncio.run(warm_up())
 if os.geteuid() == 0:
