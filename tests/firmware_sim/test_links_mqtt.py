@@ -2,15 +2,9 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 import aiomqtt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from firmware_sim.core.counter import ClickCounter
 from firmware_sim.core.device import ButtonDevice, MqttEncoder
@@ -22,6 +16,7 @@ from firmware_sim.links.mqtt import MqttLink, press
 from firmware_sim.world.slots import MemorySlot
 from orchestrator.broker import EmbeddedBroker
 from tests.brokers import Mosquitto
+from tests.certificates import Authority
 
 TOPIC = events_topic("default", "G030PM0123456789")
 LET_IN = bytes.fromhex("20020000")
@@ -105,61 +100,28 @@ async def test_many_clicks_over_one_connection_all_arrive(tmp_path):
         assert counters == set(range(1, 1201))
 
 
-def certificates(folder):
-    """A certificate authority, a server for 127.0.0.1 and a client, as PEM files."""
-    now = datetime.now(UTC)
-    made = {}
-    issuer_key = issuer_name = None
-    for name in ("ca", "server", "client"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test {name}")])
-        issuer_key, issuer_name = issuer_key or key, issuer_name or subject
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer_name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(name == "ca", None), critical=True)
-        )
-        if name == "server":
-            address = x509.IPAddress(ip_address("127.0.0.1"))
-            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        signed = builder.sign(issuer_key, hashes.SHA256())
-        made[name] = (folder / f"{name}.pem", folder / f"{name}.key")
-        made[name][0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-        made[name][1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        made[name][1].chmod(0o644)
-    return made
-
-
 @pytest.mark.mosquitto
 async def test_tls_with_a_client_certificate(tmp_path):
-    made = certificates(tmp_path)
+    authority = Authority(tmp_path, "test ca")
+    server, server_key = authority.issue("server")
+    client, client_key = authority.issue("client")
+    server_key.chmod(0o644)  # Mosquitto reads it as a user of its own
     mosquitto = Mosquitto(
         tmp_path / "broker",
         listener=(
-            f"cafile {made['ca'][0]}\ncertfile {made['server'][0]}\nkeyfile {made['server'][1]}\n"
+            f"cafile {authority.file}\ncertfile {server}\nkeyfile {server_key}\n"
             "require_certificate true\n"
         ),
     )
     host = f"127.0.0.1:{mosquitto.port}"
-    mutual = f"mqtts://{host}/?ca={made['ca'][0]}&cert={made['client'][0]}&key={made['client'][1]}"
+    mutual = f"mqtts://{host}/?ca={authority.file}&cert={client}&key={client_key}"
     async with mosquitto:
         async with MqttLink(mutual) as link:
             await link.send(device().say("SINGLE")[0])
         with pytest.raises(LinkError, match=r"cannot be trusted .* with \?ca=FILE"):
             await MqttLink(f"mqtts://{host}/").open()
         with pytest.raises(LinkError, match=r"closed the connection|cannot be trusted"):
-            await MqttLink(f"mqtts://{host}/?ca={made['ca'][0]}").open()
+            await MqttLink(f"mqtts://{host}/?ca={authority.file}").open()
         with pytest.raises(LinkError, match=r"closed the connection|does not answer"):
             await MqttLink(f"mqtt://{host}/", timeout_s=2).open()
 
