@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
+
+from orchestrator.pytest_plugin.threads import in_thread
 
 if TYPE_CHECKING:
     import httpx
@@ -26,12 +27,14 @@ class NamespaceClock:
 
     async def advance(self, by_ms: int) -> int:
         """Let time pass; what time it is then. Whatever became due is durable."""
-        return await asyncio.to_thread(self.advance_sync, by_ms)
+        __tracebackhide__ = True
+        return await in_thread(self.advance_sync, by_ms)
 
     def advance_sync(self, by_ms: int) -> int:
         """As ``advance``, in a plain test."""
+        __tracebackhide__ = True
         if type(by_ms) is not int:
-            raise TypeError(f"time passes by whole milliseconds, and {by_ms!r} is none")
+            raise TypeError(f"time passes by whole milliseconds, not by {by_ms!r}")
         if by_ms < 0:
             raise ValueError(f"time does not go back, and {by_ms} ms would")
         answer = self._http.post("/v1/clock/advance", json={"ms": by_ms})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,23 +25,28 @@ class ClaimFaults:
 
     def latency(self, operation: str | None = None, *, ms: int, **how: Any) -> None:
         """Answers, or frames of a link, come so much later, in real time."""
+        __tracebackhide__ = True
         self._add("latency", operation, latencyMs=ms, **how)
 
     def error(self, operation: str, error: str | int, **how: Any) -> None:
         """Refuse with this exception, or with this status as a gateway would; nothing is done."""
+        __tracebackhide__ = True
         named = {"status": error} if isinstance(error, int) else {"error": error}
         self._add("error", operation, **named, **how)
 
     def drop(self, operation: str | None = None, **how: Any) -> None:
         """The request never arrives, and no answer comes; or the frame is lost."""
+        __tracebackhide__ = True
         self._add("drop", operation, **how)
 
     def duplicate(self, operation: str | None = None, **how: Any) -> None:
         """The request arrives twice, and the second answer comes; or the frame is heard twice."""
+        __tracebackhide__ = True
         self._add("duplicate", operation, **how)
 
     def crash(self, operation: str, **how: Any) -> None:
         """The request is done and committed, then the connection is cut before the answer."""
+        __tracebackhide__ = True
         self._add("crash", operation, **how)
 
     def seed(self, number: int) -> None:
@@ -54,12 +60,29 @@ class ClaimFaults:
     @property
     def struck(self) -> list[int]:
         """How often each fault of the plan struck so far, in the order of the plan."""
-        planned = self._http.get("/v1/faults").raise_for_status().json()["faults"]
-        return [fault["struck"] for fault in planned]
+        return [fault["struck"] for fault in self._planned()]
+
+    def may_strike(self, operation: str) -> bool:
+        """Whether a fault of the plan could strike such a request now."""
+        return any(
+            fault["operation"] in {operation, "*"}
+            and (fault["count"] is None or fault["struck"] < fault["count"])
+            for fault in self._planned()
+        )
+
+    def _planned(self) -> list[dict[str, Any]]:
+        faults: list[dict[str, Any]]
+        faults = self._http.get("/v1/faults").raise_for_status().json()["faults"]
+        return faults
 
     def _add(self, kind: str, operation: str | None, **how: Any) -> None:
+        __tracebackhide__ = True
         fault = {"kind": kind, "operation": operation, **how}
-        answer = self._http.post("/v1/faults", json={"faults": [fault], "seed": self._seed})
+        try:
+            body = json.dumps({"faults": [fault], "seed": self._seed}, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{fault} is no fault: {error}") from None
+        answer = self._http.post("/v1/faults", content=body)
         if answer.is_client_error:
             raise ValueError(f"{fault} is no fault: {answer.json()['message']}")
         answer.raise_for_status()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +12,15 @@ from typing import Any, Final, Self
 
 import httpx
 
-from orchestrator.pytest_plugin.button import SimulatedButton
+from orchestrator.domain.errors import InvalidRequestError
+from orchestrator.domain.ids import parse_device_id
+from orchestrator.pytest_plugin.button import SimulatedButton, Unrecorded
 from orchestrator.pytest_plugin.client import AwsClients
 from orchestrator.pytest_plugin.clock import NamespaceClock
 from orchestrator.pytest_plugin.faults import ClaimFaults
 from orchestrator.pytest_plugin.sharing import ServiceGoneError
 from orchestrator.pytest_plugin.story import StoryError, Told, story_text
+from orchestrator.pytest_plugin.threads import in_thread
 from orchestrator.remote.signing import Credentials, SigV4Signer
 
 _REGION: Final = "us-west-2"
@@ -69,6 +72,7 @@ class ClaimServiceUnderTest:
     def __init__(self, visitor: Visitor, key: Mapping[str, str]) -> None:
         self._visitor = visitor
         self._buttons: dict[str, SimulatedButton] = {}
+        self._asked: dict[str, None] = {}
         self.url = visitor.url
         """Where it answers."""
         self.region = _REGION
@@ -107,53 +111,69 @@ class ClaimServiceUnderTest:
 
     def button(self, device_id: str, *, key: bytes = b"") -> SimulatedButton:
         """The button of this id, the same one each time; with a key it signs what it says."""
+        __tracebackhide__ = True
         if device_id not in self._buttons:
             self._buttons[device_id] = SimulatedButton(
                 device_id, self.http, namespace=self.namespace, key=key
             )
-        return self._buttons[device_id]
+        button = self._buttons[device_id]
+        if key and key != button.key:
+            has = "another key" if button.key else "no key"
+            raise ValueError(
+                f"{device_id} has {has} here; name its key where it is first asked for"
+            )
+        return button
 
     async def claimed(self, device_id: str, click_type: str = "SINGLE") -> SimulatedButton:
         """Claim a device with a click of its button; the button."""
-        return await asyncio.to_thread(self.claimed_sync, device_id, click_type)
+        __tracebackhide__ = True
+        return await in_thread(self.claimed_sync, device_id, click_type)
 
     def claimed_sync(self, device_id: str, click_type: str = "SINGLE") -> SimulatedButton:
         """As ``claimed``, in a plain test."""
         __tracebackhide__ = True
         button = self.button(device_id)
-        answer = self.http.put(f"/devices/{device_id}/initiate-claim")
-        if answer.is_error:
+        refused = self._put(device_id, "initiate")
+        if refused:
+            raise StoryError(f"{device_id} cannot be claimed: {refused}", self.story(device_id))
+        missed = _missed(button, click_type)
+        refused = self._put(device_id, "finalize")
+        if not self._owned(device_id):
             raise StoryError(
-                f"{device_id} cannot be claimed: {_said(answer)}", self.story(device_id)
+                f"{device_id} is not claimed by account {self.account}: {missed or refused}",
+                self.story(device_id),
             )
-        button.click_sync(click_type)
-        self.http.put(f"/devices/{device_id}/finalize-claim")
-        self.assert_claimed(device_id)
         return button
 
     def record(self, device_id: str) -> dict[str, Any] | None:
         """The latest attempt to claim a device, as ``/v1/records`` gives it."""
         __tracebackhide__ = True
-        answer = self.http.get("/v1/records", params={"device": device_id, "maxResults": "1"})
-        records: list[dict[str, Any]] = _taken(answer)["records"]
-        return records[0] if records else None
+        # Asked where no fault strikes, as everything that a test asks about itself.
+        attempts: list[dict[str, Any]] = self._why(device_id).get("attempts", [])
+        return attempts[-1] if attempts else None
 
     def outcome(self, device_id: str) -> str:
         """How the latest attempt ended, ``OPEN``, or ``NONE``; tells its story in an assert."""
+        __tracebackhide__ = True
         record = self.record(device_id)
         outcome = "NONE" if record is None else record["outcome"] or "OPEN"
         return Told(outcome, self.story(device_id))
 
     def disposition(self, device_id: str) -> str:
         """What became of the latest click, or ``NONE``; tells its story in an assert."""
-        clicks = self._why(device_id).get("clicks", [])
-        return Told(clicks[-1]["disposition"] if clicks else "NONE", self.story(device_id))
+        __tracebackhide__ = True
+        told = self._why(device_id).get("clicks") or [
+            # Until somebody initiates, the button alone knows.
+            {"disposition": one.receipt.disposition}
+            for one in self._unrecorded(device_id)
+            if one.receipt.disposition
+        ]
+        return Told(told[-1]["disposition"] if told else "NONE", self.story(device_id))
 
     def assert_claimed(self, device_id: str) -> None:
         """This test's account owns the device; else an error with the whole story."""
         __tracebackhide__ = True  # the line of the test is what failed
-        why = self._why(device_id)
-        if (why.get("state"), why.get("owner")) != ("CLAIMED", self.account):
+        if not self._owned(device_id):
             raise StoryError(
                 f"{device_id} is not claimed by account {self.account}", self.story(device_id)
             )
@@ -170,23 +190,69 @@ class ClaimServiceUnderTest:
 
     def story(self, device_id: str) -> str:
         """What happened to a device, in order, each moment with its reason."""
-        return story_text(device_id, self._why(device_id))
+        __tracebackhide__ = True
+        return story_text(device_id, self._why(device_id), self._unrecorded(device_id))
 
     def stories(self) -> list[str]:
         """The stories of the devices that this test touched last; none when nobody can tell."""
         with contextlib.suppress(httpx.HTTPError, KeyError, ValueError):
-            records = self.http.get("/v1/records").json()["records"]
-            devices = list(dict.fromkeys(one["deviceId"] for one in records))
-            devices += [one for one in self._buttons if one not in devices]
-            return [self.story(one) for one in devices[:_MOST_STORIES]]
+            devices = dict.fromkeys([*self._attempted(), *self._buttons, *self._asked])
+            return [self.story(one) for one in list(devices)[:_MOST_STORIES]]
         return []
+
+    def _attempted(self) -> list[str]:
+        """The devices of the latest attempts; none where a fault would strike the question."""
+        if self.faults.may_strike("ListRecords"):
+            return []
+        records = self.http.get("/v1/records").json()["records"]
+        return [one["deviceId"] for one in records]
+
+    def _owned(self, device_id: str) -> bool:
+        __tracebackhide__ = True
+        why = self._why(device_id)
+        return (why.get("state"), why.get("owner")) == ("CLAIMED", self.account)
+
+    def _unrecorded(self, device_id: str) -> list[Unrecorded]:
+        button = self._buttons.get(device_id)
+        return [] if button is None else button.unrecorded
+
+    def _put(self, device_id: str, step: str) -> str:
+        """Take this step of a claim, as an SDK's first try; what was answered if it failed."""
+        try:
+            answer = self.http.put(
+                f"/devices/{device_id}/{step}-claim",
+                headers={"amz-sdk-invocation-id": str(uuid.uuid4())},
+            )
+        except httpx.TransportError as error:
+            return f"no answer came to {step}: {error}"
+        return _said(answer) if answer.is_error else ""
 
     def _why(self, device_id: str) -> dict[str, Any]:
         __tracebackhide__ = True
+        if not isinstance(device_id, str):
+            raise TypeError(f"a device id is a text, and {device_id!r} is not")
+        try:
+            self._asked[parse_device_id(device_id)] = None
+        except InvalidRequestError as error:
+            raise ValueError(str(error)) from None
         answer = self.http.get(f"/v1/why/{device_id}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return {}
         return _taken(answer)
+
+
+def _missed(button: SimulatedButton, click_type: str) -> str:
+    """Click; why that cannot claim the device, if it cannot."""
+    __tracebackhide__ = True
+    try:
+        receipt = button.click_sync(click_type)
+    except httpx.TransportError as error:
+        return f"no answer came to its click: {error}"
+    except httpx.HTTPStatusError as error:
+        return f"its click: {_said(error.response)}"
+    if receipt.disposition is None:
+        return f"its click was {receipt.reason}"
+    return "" if receipt.disposition == "MATCHED" else f"its click is {receipt.disposition}"
 
 
 def _taken(answer: httpx.Response) -> dict[str, Any]:

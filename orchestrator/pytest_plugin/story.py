@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Self
 
 # A click that comes after an attempt's end, though a clock that stands still says it came with it.
 _AFTER_THE_END: Final = frozenset({"LATE", "NO_CLAIM", "DELIVERED"})
 # A screen; what went wrong is at the end.
 _MOST_MOMENTS: Final = 30
+_MOST_BESIDES: Final = 5
 
 
 class StoryError(AssertionError):
@@ -43,10 +44,11 @@ class _Moment(NamedTuple):
     text: str
 
 
-def story_text(device_id: str, why: Mapping[str, Any]) -> str:
-    """What ``/v1/why`` says, as a timeline in seconds since its first moment."""
+def story_text(device_id: str, why: Mapping[str, Any], besides: Sequence[object] = ()) -> str:
+    """What ``/v1/why`` says, in seconds since its first moment, and what it does not know."""
+    more = [f"  {'besides:':>12}  {one}" for one in besides[-_MOST_BESIDES:]]
     if not why:
-        return f"{device_id}: nobody has initiated a claim of it"
+        return "\n".join([f"{device_id}: nobody has initiated a claim of it", *more])
     moments = sorted([*_of_attempts(why["attempts"]), *_of_clicks(why["clicks"])])
     owner = f" by account {why['owner']}" if why["owner"] else ""
     began_ms = moments[0].at_ms if moments else why["nowMs"]
@@ -57,7 +59,7 @@ def story_text(device_id: str, why: Mapping[str, Any]) -> str:
         moments = moments[earlier:]
     lines += [f"  {_after(one.at_ms, began_ms)}  {one.text}" for one in moments]
     lines.append(f"  {_after(why['nowMs'], began_ms)}  now")
-    return "\n".join(lines)
+    return "\n".join([*lines, *more])
 
 
 def _after(at_ms: int, began_ms: int) -> str:
