@@ -75,6 +75,31 @@ def test_the_slowest_commit_that_may_be_breaks_no_invariant(live, seed):
     assert sum(outcomes(result).values()) == 4
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_slowest_broker_still_brings_every_press_before_the_end(live, seed):
+    result = live(
+        (PRODUCTION, "window_s = 10"),
+        ('station = "desk"', 'station = "desk"\nstarts_at_s = 400'),
+        more="[broker]\ndelay_s = 60\n",
+        seed=seed,
+    )
+    assert outcomes(result) == {"TIMED_OUT": 4}
+
+
+def test_what_a_killed_station_would_have_been_told_breaks_nothing(live):
+    faults = (
+        "[[faults]]\nkind = 'service-restart'\nat_s = 0\nfor_s = 60\n"
+        "[[faults]]\nkind = 'station-killed'\nstation = 'desk'\nat_s = 5\n"
+    )
+    result = live(
+        (PRODUCTION, "commit_s = [0, 1]"),
+        (COUNT, "count = 17"),
+        ("pause_s = [1, 2]", "pause_s = 0"),
+        more="[network]\ndelay_s = 0\nlose_request = 0.3\nlose_reply = 0.9\n" + faults,
+    )
+    assert sum(outcomes(result).values()) == 17
+
+
 def test_a_station_without_patience_gives_up(live):
     result = live(
         (NAME, f"{NAME}\nno_press = 1"), ('operator = "ann"', 'operator = "ann"\ngives_up_s = 5')

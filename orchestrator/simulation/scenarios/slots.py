@@ -173,7 +173,16 @@ class Slot:
     async def _unless_killed(self, work: Any, gate: Gate) -> Attempt | None:
         """What comes of it; None when the station is killed first."""
         task: asyncio.Task[Attempt] = self._hall.scene.loop.create_task(work)
-        return task.result() if await gate.outlives(task) else None
+        if await gate.outlives(task):
+            return task.result()
+        task.add_done_callback(self._unheard)
+        return None
+
+    def _unheard(self, task: asyncio.Task[Attempt]) -> None:
+        """What was on its way to a station that was killed: nobody is told any more."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, RefusedError | ServiceAwayError):
+            self._hall.scene.fail(error)
 
     async def _attend(self, unit: HeldButton) -> None:
         """What the operator does from the moment when the station asks for a press."""

@@ -92,7 +92,10 @@ class ScenarioWorld(Course):
         await self._register()
         upsets, faults = self._upsets, self._scenario.faults
         jumps_s = sum(abs(one.by_s) for one in faults)
-        settled_within_s = self._scenario.window_s + _HEALING_S + jumps_s
+        # A message may be on the gateway's way, on the broker's way in, and out; and before it is
+        # taken in, a new connection is greeted, subscribed and sounded out, there and back.
+        on_the_way_s = self._scenario.gateway.delay_s[1] + 8 * self._scenario.broker.delay_s[1]
+        settled_within_s = self._scenario.window_s + _HEALING_S + jumps_s + on_the_way_s
         beside = upsets.all(faults)
         try:
             healed = await self._go_through(beside, self._at_work, upsets.heal, settled_within_s)
