@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from textwrap import shorten
 from typing import Final
 
 from firmware_sim.core.clicks import GAP_MS, LONG_MS
@@ -58,7 +57,7 @@ def plot(
     burst = found.longest_burst(trace, from_ms, to_ms)
     made = Drawing(_WIDTH, _HEIGHT_WITH_DETAIL if burst else _HEIGHT)
     made.shapes += [
-        Words(_LEFT, 28, shorten(title, _TITLE_CHARS, placeholder="…"), _INK, size=15),
+        Words(_LEFT, 28, _in_short(title), _INK, size=15),
         Words(_LEFT, 48, _timings(), _GREY),
         *_legend(),
         *_wave("contact", trace, _CONTACT_Y, _INK, axis),
@@ -88,6 +87,12 @@ def plot(
             *_scale(near, _DETAIL_AXIS_Y),
         ]
     return made
+
+
+def _in_short(title: str) -> str:
+    """On one line; of the name of a file, which has no blanks to break at, the beginning."""
+    line = " ".join(title.split())
+    return line if len(line) <= _TITLE_CHARS else f"{line[: _TITLE_CHARS - 1].rstrip()}…"
 
 
 def _timings() -> str:

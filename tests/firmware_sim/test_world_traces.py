@@ -257,6 +257,19 @@ def test_png_needs_no_program_and_no_font(monkeypatch):
     assert {(255, 255, 255), (31, 41, 51), (192, 57, 43)} <= colours
 
 
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("x" * 100, "x" * 71 + "…"),
+        ("x" * 72, "x" * 72),
+        ("one\n two", "one two"),
+        (f"{'x' * 70} y{'z' * 9}", "x" * 70 + "…"),
+    ],
+)
+def test_a_long_title_is_cut_where_it_has_no_blanks_too(title, shown):
+    assert f">{shown}<" in plot_svg([(0, 1), (90_000, 0)], title)
+
+
 def test_a_trace_without_a_change_is_still_a_picture():
     assert ET.fromstring(plot_svg([])) is not None
 
