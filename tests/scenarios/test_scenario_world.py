@@ -100,6 +100,20 @@ def test_what_a_killed_station_would_have_been_told_breaks_nothing(live):
     assert sum(outcomes(result).values()) == 17
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_station_hands_on_what_it_hears_in_order_and_one_at_a_time(live, seed):
+    """A copy of a press that comes after a dozen others is not known again without a key."""
+    odd = 'key = false\nlink = "serial"\nmisbehaviours = ["counter-on-every-beacon"]'
+    result = live(
+        (PRODUCTION, 'profile = "demo"'),
+        (COUNT, f"{COUNT}\n{odd}"),
+        (NAME, f"{NAME}\npresses_again_s = 1\npresses = 6"),
+        more="[network]\nlose_request = 0.3\nlose_reply = 0.9\n",
+        seed=seed,
+    )
+    assert sum(outcomes(result).values()) == 4
+
+
 def test_a_station_without_patience_gives_up(live):
     result = live(
         (NAME, f"{NAME}\nno_press = 1"), ('operator = "ann"', 'operator = "ann"\ngives_up_s = 5')

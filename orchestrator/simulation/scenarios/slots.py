@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,6 +53,7 @@ class StationHall:
         self.stream = StationStream(service, self.caller)
         self.dice = scene.dice(f"driver of {arrivals.station}")
         self.slots: list[Slot] = []
+        self._waiting: deque[tuple[PressKey, RawFrame]] = deque()
 
     def kill(self) -> None:
         """The station's process is killed: all its slots at once."""
@@ -60,19 +62,28 @@ class StationHall:
 
     def hear(self, key: PressKey, frame: Frame) -> None:
         """The station's own driver hears a button on its cable."""
-        self.scene.later(self._forward(key, frame))
-
-    async def _forward(self, key: PressKey, frame: Frame) -> None:
-        scene = self.scene
-        scene.presses.setdefault(key, Press(key[0], scene.loop.now_ms(), simulated=False))
+        now_ms = self.scene.loop.now_ms()
+        self.scene.presses.setdefault(key, Press(key[0], now_ms, simulated=False))
         raw = RawFrame(
             transport="serial",
             source="serial:/dev/ttyACM0",
-            heard_ms=scene.loop.now_ms(),
+            heard_ms=now_ms,
             payload=frame.payload,
             address=f"usb {frame.click.device_id}",
             direct=True,
         )
+        self._waiting.append((key, raw))
+        if len(self._waiting) == 1:
+            self.scene.later(self._forward())
+
+    async def _forward(self) -> None:
+        """As a bridge does: in order, the next one when the last one was answered."""
+        while self._waiting:
+            await self._insist_on(*self._waiting[0])
+            self._waiting.popleft()
+
+    async def _insist_on(self, key: PressKey, raw: RawFrame) -> None:
+        scene = self.scene
         api = SlotClaims(self.stream, "", self.caller, Gate(scene.loop), scene.line, self.dice)
         while True:
             try:
