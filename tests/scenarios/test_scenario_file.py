@@ -6,8 +6,12 @@ import random
 
 import pytest
 
-from firmware_sim.world.scenario import FAULTS, SEED_MAX, check_seed, parse_scenario
+from firmware_sim.world.contacts import SWITCHES
+from firmware_sim.world.finger import HANDS
+from firmware_sim.world.misbehaviours import MISBEHAVIOURS
+from firmware_sim.world.scenario import FAULTS, OUTCOMES, SEED_MAX, check_seed, parse_scenario
 from firmware_sim.world.tables import Bounds, ScenarioError, Spread
+from orchestrator.simulation.scenarios.run import SUPPLIED, supplied
 
 
 def test_the_smallest_file_has_defaults_for_everything_else(small):
@@ -166,6 +170,12 @@ def test_every_fault_can_be_written(small, kind):
         lines.append("for_s = 2")
     (fault,) = parse_scenario(small + "[[faults]]\n" + "\n".join(lines), "small.toml").faults
     assert (fault.kind, fault.at_s) == (kind, 3)
+
+
+def test_the_manual_names_whatever_a_file_may_name():
+    manual = (SUPPLIED / "README.md").read_text("utf-8")
+    names = {*MISBEHAVIOURS, *SWITCHES, *HANDS, *FAULTS, *OUTCOMES, *supplied()}
+    assert sorted(name for name in names if f"`{name}`" not in manual) == []
 
 
 def test_bounds_hold_at_their_ends():
