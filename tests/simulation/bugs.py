@@ -134,14 +134,13 @@ def group_answers_before_commit() -> list[Patch]:
 
 @bug("a commit returns without having been synced to the disk")
 def commit_not_synced() -> list[Patch]:
-    connect = files._connect_to_write
+    set_up = files._set_up_writing
 
-    def unsynced(path: Any) -> Any:
-        connection = connect(path)
+    def unsynced(connection: Any) -> None:
+        set_up(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
 
-    return [(files, "_connect_to_write", unsynced)]
+    return [(files, "_set_up_writing", unsynced)]
 
 
 @bug("rows that a commit has changed go on being read from the cache")
