@@ -59,8 +59,7 @@ class VirtualClock:
 
     def move(self, by_ms: int) -> None:
         """Let time pass at once; everybody whose time has come is woken."""
-        if by_ms < 0:
-            raise ValueError(f"time does not go back, and {by_ms} ms would")
+        _check_ms(by_ms)
         self._now_ms += by_ms
         while (wake_ms := self.next_wake_ms) is not None and wake_ms <= self._now_ms:
             _, _, woken = heapq.heappop(self._sleepers)
@@ -69,6 +68,7 @@ class VirtualClock:
 
     async def advance(self, by_ms: int) -> None:
         """Let time pass, stopping at each sleeper's time so that it acts before the next one."""
+        _check_ms(by_ms)
         await _settle()  # what was just begun has not come to its first wait yet
         until_ms = self._now_ms + by_ms
         while (wake_ms := self.next_wake_ms) is not None and wake_ms <= until_ms:
@@ -101,6 +101,13 @@ class VirtualClocks:
     def latest_ms(self) -> int:
         """What the clock that is furthest ahead says."""
         return max((one.now_ms() for one in self._moved.values()), default=self._start_ms)
+
+
+def _check_ms(by_ms: int) -> None:
+    if type(by_ms) is not int:
+        raise TypeError(f"time passes by whole milliseconds, not by {by_ms!r}")
+    if by_ms < 0:
+        raise ValueError(f"time does not go back, and {by_ms} ms would")
 
 
 async def _settle() -> None:

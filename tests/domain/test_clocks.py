@@ -50,3 +50,13 @@ async def test_the_wall_clock_is_at_least_there_when_it_wakes():
     at_ms = clock.now_ms() + 5
     await clock.sleep_until(at_ms)
     assert clock.now_ms() >= at_ms
+
+
+@pytest.mark.parametrize("by_ms", [1.5, float("nan"), float("inf"), "7", True])
+async def test_time_passes_by_whole_milliseconds(by_ms):
+    clock = VirtualClock(100)
+    with pytest.raises(TypeError, match="whole milliseconds"):
+        await clock.advance(by_ms)
+    with pytest.raises(TypeError, match="whole milliseconds"):
+        clock.move(by_ms)
+    assert clock.now_ms() == 100
