@@ -30,8 +30,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.clocks import VirtualClock
 from orchestrator.domain.attempts import Attempt
@@ -62,6 +62,7 @@ class TestButton:
         from firmware_sim.world.slots import MemorySlot  # noqa: PLC0415
 
         self.device_id = device_id
+        self.key = key
         self._service = service
         self._caller = service.access.anonymous()
         self._device = ButtonDevice(
@@ -108,6 +109,7 @@ class InProcessService:
     """The HTTP API, base URL set; requests go out without a key."""
     transport: httpx.AsyncBaseTransport
     """For an httpx client of your own."""
+    _buttons: dict[tuple[str, str], TestButton] = field(default_factory=dict, repr=False)
 
     @property
     def api(self) -> ClaimApi:
@@ -117,8 +119,17 @@ class InProcessService:
     def button(
         self, device_id: str, *, key: bytes = b"", namespace: str = DEFAULT_NAMESPACE
     ) -> TestButton:
-        """A button of this id; with a key it signs what it says."""
-        return TestButton(device_id, self.service, key=key, namespace=namespace)
+        """The button of this id, the same one each time; with a key it signs what it says."""
+        button = self._buttons.get((namespace, device_id))
+        if button is None:
+            button = TestButton(device_id, self.service, key=key, namespace=namespace)
+            self._buttons[namespace, device_id] = button
+        if key and key != button.key:
+            has = "another key" if button.key else "no key"
+            raise ValueError(
+                f"{device_id} has {has} here; name its key where it is first asked for"
+            )
+        return button
 
     def claim(
         self, device_id: str, *, tags: Mapping[str, str] | None = None
@@ -186,7 +197,34 @@ async def claim_service(
             frames=service.ingest.receive_frames,
             faults=service.faults,
         )
-        transport = httpx.ASGITransport(app=app)
+        transport = _transport_to(app)
         async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
             yield InProcessService(service=service, http=http, transport=transport)
         app.close()
+
+
+def _transport_to(app: Any) -> httpx.AsyncBaseTransport:
+    """As a connection: a request that is never answered ends in an error, or when time is up."""
+    import httpx  # noqa: PLC0415
+
+    async def exchange(scope: Any, receive: Any, send: Any) -> None:
+        answered = False
+
+        async def sending(message: Any) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        await app(scope, receive, sending)
+        if not answered:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+    class Connection(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            try:
+                async with asyncio.timeout(request.extensions.get("timeout", {}).get("read")):
+                    return await super().handle_async_request(request)
+            except TimeoutError:
+                raise httpx.ReadTimeout("timed out", request=request) from None
+
+    return Connection(app=exchange)

@@ -109,3 +109,26 @@ async def test_a_button_that_was_never_clicked_has_nothing_to_repeat():
     async with claim_service() as service:
         with pytest.raises(ValueError, match=f"{BUTTON} was never clicked"):
             await service.button(BUTTON).repeat()
+
+
+async def test_a_button_goes_on_counting_whoever_asks_for_it():
+    async with claim_service() as service:
+        await service.claimed(BUTTON)
+        assert (await service.button(BUTTON).click("LONG")).disposition == "DELIVERED"
+        assert service.button(BUTTON) is service.button(BUTTON)
+        assert service.button(BUTTON, namespace="elsewhere") is not service.button(BUTTON)
+        with pytest.raises(ValueError, match=f"{BUTTON} has no key here"):
+            service.button(BUTTON, key=b"k" * 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("crash", httpx.RemoteProtocolError), ("drop", httpx.ReadTimeout)]
+)
+async def test_a_request_without_an_answer_ends_as_over_a_network(kind, error):
+    async with claim_service() as service:
+        fault = {"kind": kind, "operation": "InitiateDeviceClaim", "count": 1}
+        await service.http.put("/v1/faults", json={"faults": [fault]})
+        with pytest.raises(error):
+            await service.http.put(f"/devices/{BUTTON}/initiate-claim", timeout=0.05)
+        done = (await service.http.get("/v1/records")).json()["records"]
+        assert len(done) == (kind == "crash")
