@@ -7,6 +7,8 @@ from firmware_sim.core.wire.click import ButtonClick
 
 # SHA-256 works on blocks of 64 bytes (FIPS 180-4); HMAC pads its key to one block (RFC 2104).
 _BLOCK_BYTES = 64
+_INNER = int.from_bytes(b"\x36" * _BLOCK_BYTES, "big")
+_OUTER = int.from_bytes(b"\x5c" * _BLOCK_BYTES, "big")
 
 
 def auth_for(
@@ -55,9 +57,9 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
     """RFC 2104 over SHA-256: written out, since a chip's build may carry no ``hmac``."""
     if len(key) > _BLOCK_BYTES:
         key = hashlib.sha256(key).digest()
-    key = key + bytes(_BLOCK_BYTES - len(key))
-    inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in key]) + message).digest()
-    return hashlib.sha256(bytes([byte ^ 0x5C for byte in key]) + inner).digest()
+    block = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
+    inner = hashlib.sha256((block ^ _INNER).to_bytes(_BLOCK_BYTES, "big") + message).digest()
+    return hashlib.sha256((block ^ _OUTER).to_bytes(_BLOCK_BYTES, "big") + inner).digest()
 
 
 def _auth_of(click: ButtonClick, key: bytes) -> str:

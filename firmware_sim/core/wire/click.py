@@ -107,11 +107,8 @@ def check_device_id(value: object) -> str:
             "range",
             f"device id has {len(value)} characters; it must have 1 to {MAX_DEVICE_ID_CHARS}",
         )
-    for character in value:
-        if character not in _DEVICE_ID_CHARS:
-            raise WireError(
-                "range", f"device id has the character {character!r}; use A-Z a-z 0-9 _ and -"
-            )
+    if wrong := _other_than(_DEVICE_ID_CHARS, value):
+        raise WireError("range", f"device id has the character {wrong!r}; use A-Z a-z 0-9 _ and -")
     return value
 
 
@@ -167,7 +164,11 @@ def _check_auth(value: object) -> str:
         raise WireError(
             "range", f"auth has {len(value)} characters; it must be empty or have {AUTH_CHARS}"
         )
-    for character in value:
-        if character not in "0123456789abcdef":
-            raise WireError("range", f"auth has the character {character!r}; use lower-case hex")
+    if wrong := _other_than("0123456789abcdef", value):
+        raise WireError("range", f"auth has the character {wrong!r}; use lower-case hex")
     return value
+
+
+def _other_than(allowed: str, text: str) -> str:
+    """The first character of a text that is none of these; empty when all are."""
+    return text.lstrip(allowed)[:1]

@@ -114,9 +114,8 @@ def _reported_ms(value: object) -> int | None:
 def _check_namespace(value: str) -> str:
     if not 1 <= len(value) <= MAX_NAMESPACE_CHARS or value[0] == "-":
         raise _wrong_namespace(value)
-    for character in value:
-        if character not in _NAMESPACE_CHARS:
-            raise _wrong_namespace(value)
+    if value.strip(_NAMESPACE_CHARS):
+        raise _wrong_namespace(value)
     return value
 
 

@@ -44,10 +44,7 @@ def parse_utc(text: str) -> int:
 
 def _digits(text: str) -> int:
     """The number written in decimal digits only, or -1."""
-    for character in text:
-        if not "0" <= character <= "9":
-            return -1
-    return int(text) if text else -1
+    return -1 if text == "" or text.strip("0123456789") else int(text)
 
 
 def _days_before(year: int, month: int) -> int:
@@ -61,10 +58,13 @@ def _days_before(year: int, month: int) -> int:
 
 def _date_of(days: int) -> tuple[int, int, int]:
     """Year, month and day of a number of days since 1970-01-01."""
-    year = 1970 + days // 366  # never too late; at most a few years too early
-    while _days_before(year + 1, 1) <= days:
-        year += 1
-    month = 1
-    while month < 12 and _days_before(year, month + 1) <= days:
-        month += 1
-    return year, month, days - _days_before(year, month) + 1
+    days += 719_468  # since the first of March of year 0
+    # A century has 36,524 days and a quarter: every fourth has its 29th of February.
+    century = (4 * days + 3) // 146_097
+    in_century = days - century * 146_097 // 4
+    year_of_it = (4 * in_century + 3) // 1_461
+    in_year = in_century - year_of_it * 1_461 // 4
+    month = (5 * in_year + 2) // 153  # March is 0
+    day = in_year - (153 * month + 2) // 5 + 1
+    year = 100 * century + year_of_it
+    return (year, month + 3, day) if month < 10 else (year + 1, month - 9, day)
