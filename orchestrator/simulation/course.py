@@ -45,8 +45,8 @@ GRACE_MS: Final = 5_000
 # What an ingest may wait before it asks a store again that was full.
 SETTLED_S: Final = 12.0
 _LOOK_EVERY_S: Final = 10.0
-# Some 30 MB.
-_OBJECTS_UNTIDIED: Final = 100_000
+# Some 150 MB, which only the longest worlds come to.
+_OBJECTS_UNTIDIED: Final = 500_000
 # What a world leaves (tasks, pages of SQLite) is half a megabyte. To look for it after each world
 # would be a tenth of the time.
 _TIDIED_EVERY: Final = 64
@@ -275,8 +275,10 @@ def _seldom_tidied() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        # What is young counts as old, or the next allocation would have all of it looked at.
+        gc.freeze()
         gc.unfreeze()
+        gc.set_threshold(*before)
         if next(_worlds) % _TIDIED_EVERY == 0:
             gc.collect()
 
