@@ -70,7 +70,7 @@ class GatedClock:
 
     def now_ms(self) -> int:
         """UTC milliseconds, as this process believes."""
-        return self._loop.now_ms() + self.skew_ms
+        return round(self._loop.time_s * 1000) + self.skew_ms
 
     async def sleep_until(self, at_ms: int) -> None:
         """Return when this process believes that it is ``at_ms``."""

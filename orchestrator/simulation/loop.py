@@ -7,6 +7,7 @@ import contextvars
 import heapq
 import random
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ _IDLE_LIMIT_S: Final = 366 * 24 * 3600.0
 # two that wait for the same millisecond, each in its own way, come to differ by a few of them.
 _SAME_MOMENT_S: Final = 1e-6
 # Timers that were cancelled, and tasks that ended, are let go of when there are so many more.
-_TIDY_AFTER: Final = 1_000
+_TIDY_AFTER: Final = 5_000
 
 
 class DeadlockError(Exception):
@@ -50,7 +51,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def __init__(self, seed: int, *, start_s: float = 1_700_000_000.0) -> None:
         super().__init__()
-        self._simulated_s = start_s
+        self.time_s = start_s
+        """``time()``, for those who ask all the time."""
         self.random = random.Random(seed)  # noqa: S311 - an order of events, not a secret
         self.ending = False
         """The world is over: what is cancelled now tidies up in vain, and must not wait."""
@@ -59,14 +61,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._asked = 0
         self._tidy_timers_at = self._tidy_tasks_at = _TIDY_AFTER
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        # Asked for dozens of times in a claim, and the answers are always the same: as methods of
+        # asyncio's they would cost as much as the claim's codecs.
+        self.get_debug = bool  # type: ignore[method-assign]
+        self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
 
     def time(self) -> float:
         """Virtual seconds since 1970."""
-        return self._simulated_s
+        return self.time_s
 
     def now_ms(self) -> int:
         """Virtual UTC milliseconds."""
-        return round(self._simulated_s * 1000)
+        return round(self.time_s * 1000)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run ``main`` to its end, then cancel whatever it left behind."""
@@ -103,7 +109,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        return self._call_at(self._simulated_s + delay, _Call((callback, args, context)))
+        call = _Call((callback, args, context))
+        self._asked += 1
+        heapq.heappush(self._timers, (self.time_s + delay, self._asked, call))
+        return call  # type: ignore[return-value]
 
     def call_at(  # type: ignore[override]
         self,
@@ -113,15 +122,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """As any loop's."""
-        return self._call_at(when, _Call((callback, args, context)))
-
-    def _call_at(self, when: float, call: _Call) -> asyncio.TimerHandle:
+        call = _Call((callback, args, context))
         self._asked += 1
         heapq.heappush(self._timers, (when, self._asked, call))
-        if len(self._timers) > self._tidy_timers_at:
-            self._timers = [one for one in self._timers if one[2][0] is not None]
-            heapq.heapify(self._timers)
-            self._tidy_timers_at = 2 * len(self._timers) + _TIDY_AFTER
         return call  # type: ignore[return-value]
 
     def create_task(
@@ -135,9 +138,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         called = None if name is None else str(name)
         task: asyncio.Task[T] = asyncio.Task(coro, loop=self, name=called, context=context)
         self._tasks[task] = None
-        if len(self._tasks) > self._tidy_tasks_at:
-            self._tasks = {one: None for one in self._tasks if not one.done()}
-            self._tidy_tasks_at = 2 * len(self._tasks) + _TIDY_AFTER
         return task
 
     def close(self) -> None:
@@ -173,12 +173,22 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _pass_time(self) -> None:
         """Go to the time of the earliest timer; what is due then is ready."""
+        if len(self._timers) > self._tidy_timers_at or len(self._tasks) > self._tidy_tasks_at:
+            self._tidy()
         timers, due = self._timers, self._soon
         while timers and timers[0][2][0] is None:
             heapq.heappop(timers)
-        if not timers or timers[0][0] - self._simulated_s > _IDLE_LIMIT_S:
+        if not timers or timers[0][0] - self.time_s > _IDLE_LIMIT_S:
             raise DeadlockError("every task waits, and no timer is set")
-        self._simulated_s = max(self._simulated_s, timers[0][0])
-        now_s = self._simulated_s + _SAME_MOMENT_S
+        self.time_s = max(self.time_s, timers[0][0])
+        now_s = self.time_s + _SAME_MOMENT_S
         while timers and timers[0][0] <= now_s:
             due.append(heapq.heappop(timers)[2])
+
+    def _tidy(self) -> None:
+        """Let go of timers that were cancelled and of tasks that ended."""
+        self._timers = [one for one in self._timers if one[2][0] is not None]
+        heapq.heapify(self._timers)
+        self._tasks = {one: None for one in self._tasks if not one.done()}
+        self._tidy_timers_at = 2 * len(self._timers) + _TIDY_AFTER
+        self._tidy_tasks_at = 2 * len(self._tasks) + _TIDY_AFTER

@@ -51,7 +51,8 @@ class FarClaims:
     ) -> None:
         self._service = service
         self._caller = caller
-        self._gate = gate
+        self.gate = gate
+        """Shut when the station's process is killed."""
         self.line = line
         self.dice = seed
         self.loop = asyncio.get_running_loop()
@@ -125,8 +126,8 @@ class FarClaims:
 
         ``reads``: the service answers from its store without waiting for anything.
         """
-        if not self._gate.alive:
-            await self._gate.check()
+        if not self.gate.alive:
+            await self.gate.check()
         return await _Exchange(self, what, reads=reads).reply
 
     async def late(self, what: _Request[T]) -> None:
@@ -147,21 +148,17 @@ class FarClaims:
 
     def delay_s(self) -> float:
         """How long the next message is on its way."""
-        return self.dice.uniform(*self.line.delay_s)
+        least_s, most_s = self.line.delay_s
+        return least_s + (most_s - least_s) * self.dice.random()
 
     def happens(self, probability: float) -> bool:
-        """Whether it happens this time."""
+        """Whether it happens this time. Where it never does, nobody needs to ask."""
         return probability > 0 and self.dice.random() < probability
-
-    @property
-    def alive(self) -> bool:
-        """Whether the station's process lives."""
-        return self._gate.alive
 
     async def _travel(self) -> None:
         await asyncio.sleep(self.delay_s())
-        if not self._gate.alive:
-            await self._gate.check()
+        if not self.gate.alive:
+            await self.gate.check()
 
 
 class _Exchange(Generic[T]):
@@ -182,10 +179,10 @@ class _Exchange(Generic[T]):
 
     def _arrive(self) -> None:
         far, line = self._far, self._far.line
-        if not far.alive:
+        if not far.gate.alive:
             return
         api = far.service()
-        if api is None or far.happens(line.lose_request):
+        if api is None or (line.lose_request and far.happens(line.lose_request)):
             self._loop.call_later(_ANSWER_S, self._fail, "no answer")
             return
         if self._reads:
@@ -193,7 +190,7 @@ class _Exchange(Generic[T]):
         else:
             self._patience = self._loop.call_later(_ANSWER_S, self._fail, "no answer in time")
             far.start(self._what(api), self._worked)
-        if far.happens(line.twice):
+        if line.twice and far.happens(line.twice):
             far.start(far.late(self._what), _forget)
 
     def _read(self, work: Coroutine[Any, Any, T]) -> None:
@@ -223,13 +220,13 @@ class _Exchange(Generic[T]):
         self._patience.cancel()
         if self.reply.done():
             return
-        if far.happens(far.line.lose_reply):
+        if far.line.lose_reply and far.happens(far.line.lose_reply):
             self._loop.call_later(_ANSWER_S, self._fail, "the reply got lost")
         else:
             self._loop.call_later(far.delay_s(), self._deliver, tell, what)
 
     def _deliver(self, tell: Callable[[Any], None], what: Any) -> None:
-        if not self.reply.done() and self._far.alive:
+        if not self.reply.done() and self._far.gate.alive:
             tell(what)
 
     def _refuse(self, error: BaseException) -> None:
@@ -239,7 +236,7 @@ class _Exchange(Generic[T]):
             self.reply.set_exception(error)
 
     def _fail(self, why: str) -> None:
-        if not self.reply.done() and self._far.alive:
+        if not self.reply.done() and self._far.gate.alive:
             self.reply.set_exception(ServiceAwayError(why))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -27,14 +27,17 @@ class Trace:
     def __init__(self, loop: SimulatedLoop) -> None:
         self._loop = loop
         self._hash = hashlib.sha256()
-        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        # Lines are hashed many at a time; the last that were, and those that wait for it.
+        self._hashed: list[str] = []
+        self._waiting: list[str] = []
         self.counts: Counter[str] = Counter()
 
     def note(self, line: str) -> None:
         """One line, with the time."""
-        text = f"{self._loop.now_ms()} {line}"
-        self._hash.update(text.encode() + b"\n")
-        self.tail.append(text)
+        self._waiting.append(f"{self._loop.now_ms()} {line}\n")
+        if len(self._waiting) == _TAIL_LINES:
+            self._hash.update("".join(self._waiting).encode())
+            self._hashed, self._waiting = self._waiting, []
 
     def count(self, what: str) -> None:
         """One more of these."""
@@ -48,7 +51,14 @@ class Trace:
     @property
     def digest(self) -> str:
         """SHA-256 of every line so far."""
-        return self._hash.hexdigest()
+        whole = self._hash.copy()
+        whole.update("".join(self._waiting).encode())
+        return whole.hexdigest()
+
+    @property
+    def tail(self) -> list[str]:
+        """The last lines."""
+        return [line[:-1] for line in (*self._hashed, *self._waiting)][-_TAIL_LINES:]
 
 
 class _Homes(dict[str, ServiceNode]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn, cast
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import ClaimState, Device
@@ -35,13 +35,7 @@ class MemoryStore:
     """A ``Store`` that lasts as long as the object, or as the tables that it is handed."""
 
     def __init__(self, tables: Tables | None = None) -> None:
-        self._open: Tables | None = Tables() if tables is None else tables
-
-    @property
-    def _tables(self) -> Tables:
-        if self._open is None:
-            raise StoreError("The store is closed. Make another one.")
-        return self._open
+        self._tables = Tables() if tables is None else tables
 
     async def unit(self, ops: Sequence[Op]) -> Committed | Conflict:
         """As ``Store.unit``."""
@@ -69,7 +63,7 @@ class MemoryStore:
     async def device(self, namespace: str, device_id: str) -> Device | None:
         """As ``Store.device``."""
         row = self._tables.devices.get((namespace, device_id))
-        return None if row is None else row.value(rows.to_device)
+        return None if row is None else row.made or row.value(rows.to_device)
 
     async def devices(
         self,
@@ -96,12 +90,15 @@ class MemoryStore:
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """As ``Store.attempt``."""
         row = self._tables.attempts.get(attempt_id)
-        return None if row is None else row.value(rows.to_attempt)
+        return None if row is None else row.made or row.value(rows.to_attempt)
 
     async def attempts(self, query: AttemptQuery) -> list[Attempt]:
         """As ``Store.attempts``."""
-        attempts = [row.value(rows.to_attempt) for row in self._attempts_to_look_at(query)]
-        found = [attempt for attempt in attempts if _wanted_attempt(attempt, query)]
+        found = [
+            attempt
+            for row in self._attempts_to_look_at(query)
+            if _wanted_attempt(attempt := row.made or row.value(rows.to_attempt), query)
+        ]
         if len(found) > 1:
             found.sort(key=lambda attempt: (attempt.opened_ms, attempt.attempt_id), reverse=True)
         return found[: max(0, query.limit)]
@@ -126,8 +123,11 @@ class MemoryStore:
 
     async def events(self, query: EventQuery) -> list[DeviceEvent]:
         """As ``Store.events``."""
-        events = [row.value(rows.to_event) for row in self._events_to_look_at(query)]
-        found = [event for event in events if _wanted_event(event, query)]
+        found = [
+            event
+            for row in self._events_to_look_at(query)
+            if _wanted_event(event := row.made or row.value(rows.to_event), query)
+        ]
         if len(found) > 1:
             found.sort(key=lambda event: event.seq, reverse=query.newest_first)
         return found[: max(0, query.limit)]
@@ -197,7 +197,7 @@ class MemoryStore:
 
     async def close(self) -> None:
         """As ``Store.close``. Closing again does nothing."""
-        self._open = None
+        self._tables = cast("Tables", _NoTables())
 
     def _attempts_to_look_at(self, query: AttemptQuery) -> Iterable[Kept]:
         """Those among which all that are asked for are, and as few others as can be had."""
@@ -213,6 +213,13 @@ class MemoryStore:
         if query.device_id is not None:
             return events.under("device", (query.namespace, query.device_id)).values()
         return _of(query.namespace, 1, events)
+
+
+class _NoTables:
+    """The tables of a store that is closed."""
+
+    def __getattr__(self, _name: str) -> NoReturn:
+        raise StoreError("The store is closed. Make another one.")
 
 
 def _of(namespace: str | None, column: int, table: Mapping[Any, Kept]) -> Iterable[Kept]:

@@ -26,13 +26,14 @@ Key = tuple[str, str] | str
 class Kept(tuple[Any, ...]):  # noqa: SLOT001 - a tuple can have none but empty ones
     """A row, and what was made of it when it was first read: most rows are read again."""
 
-    _value: Any = None
+    made: Any = None
+    """What was made of it; None when it was not read yet."""
 
     def value(self, decode: Callable[[Row], T]) -> T:
         """What ``decode`` makes of this row, made once."""
-        if self._value is None:
-            self._value = decode(self)
-        value: T = self._value
+        if self.made is None:
+            self.made = decode(self)
+        value: T = self.made
         return value
 
 
