@@ -16,7 +16,7 @@ from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.claims import STOPPED_WAITING
 from orchestrator.domain.devices import CLAIM_INITIATED
 from orchestrator.domain.errors import ClickclaimError, RefusedError
-from orchestrator.ports import ClaimApi, Clock, Fact, ServiceAwayError
+from orchestrator.ports import ClaimApi, Clock, Fact, Initiated, ServiceAwayError
 from orchestrator.units import AttemptQuery
 
 T = TypeVar("T")
@@ -168,8 +168,8 @@ class _Flow:
             await sources_reading()
         listener = asyncio.create_task(self._listen(), name=f"facts of {self._device_id}")
         try:
-            attempt = await self._find() or await self._initiate()
-            attempt = await self._wait_for_click(attempt, self._until_ms(patience_ms))
+            opened = await self._find() or await self._initiate()
+            attempt = await self._wait_for_click(opened, self._until_ms(patience_ms))
             if confirm is not None and attempt.outcome is None:
                 await confirm()
             return await self._finalize(attempt, tags)
@@ -196,33 +196,36 @@ class _Flow:
         attempt = await self._insist(self._query)
         if attempt is not None:
             self._asked = True
-            self._opened(attempt, attempt.deadline_ms, resumed=True)
+            self._opened(attempt.attempt_id, attempt.deadline_ms, resumed=True)
         return attempt
 
-    async def _initiate(self) -> Attempt:
+    async def _initiate(self) -> Initiated:
         self._asked = True
         self._give_up_ms = self._clock.now_ms() + _INITIATE_PATIENCE_MS
         opened = await self._insist(
             lambda: self._api.initiate(self._device_id, invocation=self._claim_id)
         )
-        attempt = await self._read(opened.attempt_id)
-        self._opened(attempt, self._clock.now_ms() + opened.window_ms, resumed=False)
-        return attempt
+        self._opened(opened.attempt_id, self._clock.now_ms() + opened.window_ms, resumed=False)
+        return opened
 
-    async def _wait_for_click(self, attempt: Attempt, until_ms: int | None) -> Attempt:
-        """The attempt with its click, or ended."""
+    async def _wait_for_click(self, opened: Initiated | Attempt, until_ms: int | None) -> Attempt:
+        """The attempt with its click, or ended.
+
+        What was just initiated is not read: whatever becomes of it is news.
+        """
+        attempt = opened if isinstance(opened, Attempt) else None
         pause_ms = _POLL_FIRST_MS
-        while attempt.outcome is None and not _pressed(attempt):
+        while attempt is None or (attempt.outcome is None and not _pressed(attempt)):
             now_ms = self._clock.now_ms()
             if until_ms is not None and now_ms >= until_ms:
-                return await self._give_up(attempt, STOPPED_WAITING)
+                return await self._give_up(opened, STOPPED_WAITING)
             next_ms = now_ms + (_POLL_PROVEN_MS if self._proven else pause_ms)
             # The service ends the attempt by itself; should nobody tell us, we look just then.
-            if now_ms < attempt.deadline_ms:
-                next_ms = min(next_ms, attempt.deadline_ms)
+            if now_ms < opened.deadline_ms:
+                next_ms = min(next_ms, opened.deadline_ms)
             await self._wait_for_news(next_ms if until_ms is None else min(next_ms, until_ms))
             pause_ms = min(pause_ms * 2, _POLL_UNPROVEN_MS)
-            attempt = await self._read(attempt.attempt_id)
+            attempt = await self._read(opened.attempt_id)
         if attempt.outcome is None:
             self._pressed = True
             after_ms = attempt.latencies_ms.get("click_ms", 0)
@@ -256,7 +259,7 @@ class _Flow:
             raise
         return await self._read(attempt.attempt_id)
 
-    async def _give_up(self, attempt: Attempt, reason: str) -> Attempt:
+    async def _give_up(self, attempt: Initiated | Attempt, reason: str) -> Attempt:
         """Unclaim what is still ours and still open; the attempt after that."""
         with contextlib.suppress(RefusedError):  # it has moved on: then there is nothing to undo
             await self._insist(
@@ -354,14 +357,14 @@ class _Flow:
 
     # -- telling -------------------------------------------------------------------------------
 
-    def _opened(self, attempt: Attempt, deadline_ms: int, *, resumed: bool) -> None:
+    def _opened(self, attempt_id: str, deadline_ms: int, *, resumed: bool) -> None:
         self._deadline_ms = deadline_ms
         self._give_up_ms = max(deadline_ms, self._clock.now_ms()) + _GRACE_MS
         self._tell(
             WindowOpened(
                 device_id=self._device_id,
                 claim_id=self._claim_id,
-                attempt_id=attempt.attempt_id,
+                attempt_id=attempt_id,
                 deadline_ms=deadline_ms,
                 resumed=resumed,
             )
