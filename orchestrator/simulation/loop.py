@@ -153,10 +153,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             if not self._soon:
                 self._pass_time()
             calls, self._soon = self._soon, []
-            # Between two looks at the clock, what is ready is ready at once: any order is right.
-            for last in range(len(calls) - 1, 0, -1):
-                other = int(draw() * (last + 1))
-                calls[last], calls[other] = calls[other], calls[last]
+            if len(calls) > 1:
+                # Between two looks at the clock, what is ready is ready at once: any order is
+                # right.
+                for last in range(len(calls) - 1, 0, -1):
+                    other = int(draw() * (last + 1))
+                    calls[last], calls[other] = calls[other], calls[last]
             for callback, args, context in calls:
                 if callback is None:
                     continue
@@ -176,14 +178,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if len(self._timers) > self._tidy_timers_at or len(self._tasks) > self._tidy_tasks_at:
             self._tidy()
         timers, due = self._timers, self._soon
+        pop = heapq.heappop
         while timers and timers[0][2][0] is None:
-            heapq.heappop(timers)
+            pop(timers)
         if not timers or timers[0][0] - self.time_s > _IDLE_LIMIT_S:
             raise DeadlockError("every task waits, and no timer is set")
         self.time_s = max(self.time_s, timers[0][0])
         now_s = self.time_s + _SAME_MOMENT_S
         while timers and timers[0][0] <= now_s:
-            due.append(heapq.heappop(timers)[2])
+            due.append(pop(timers)[2])
 
     def _tidy(self) -> None:
         """Let go of timers that were cancelled and of tasks that ended."""
