@@ -104,6 +104,15 @@ def test_drawn_presses_have_the_measured_quantiles():
         assert gaps[int(share * 20_000)] == pytest.approx(measured_ms, abs=8)
 
 
+@pytest.mark.parametrize(
+    ("over_ms", "measured_share"), [(350, 0.008), (500, 0.0045), (800, 0.0025), (1000, 0.0018)]
+)
+def test_slow_presses_are_as_rare_as_measured(over_ms, measured_share):
+    finger = Finger(Random(over_ms))
+    slow = sum(finger.press_ms() > over_ms for _ in range(50_000))
+    assert slow / 50_000 == pytest.approx(measured_share, abs=0.0012)
+
+
 def test_nobody_means_a_triple():
     with pytest.raises(ValueError, match="use SINGLE"):
         Finger(Random(1)).holds("TRIPLE")
