@@ -23,7 +23,7 @@ DISPOSITIONS: Final = (
 )  # fmt: skip
 MEASURES: Final = (
     "click_to_claimed_p50_ms", "click_to_claimed_p95_ms", "click_to_claimed_p99_ms", "mistaken",
-    "units_claimed", "virtual_s",
+    "repeats", "units_claimed", "virtual_s",
 )  # fmt: skip
 """Further numbers that a scenario may expect something of."""
 

@@ -172,11 +172,12 @@ def _utf_8(text: str) -> bytes:
 def _print(result: Result) -> None:
     """The summary for a person: what came, how long it took, and the verdict last."""
     from orchestrator.simulation.reports.histogram import histogram, in_words, text_lines
+    from orchestrator.simulation.scenarios.results import click_counts
 
     measured = result.measured
     say(result.scenario.title)
     _table(["outcome", "claims"], measured.outcomes.items())
-    _table(["disposition", "clicks"], measured.dispositions.items())
+    _table(["disposition", "clicks"], click_counts(measured).items())
     _table(["fault", "times"], measured.faults.items())
     rows = [
         (name, *(in_words(value) for value in quantiles.values()))
@@ -192,6 +193,12 @@ def _print(result: Result) -> None:
         ("ok" if one.good else "FAILED", one.name, one.expected, one.found) for one in result.checks
     ]
     _table(["verdict", "what", "expected", "found"], checks)
+    for one in result.checks:
+        if one.details and not one.good:
+            say()
+            say(f"{one.name}: {one.found}, expected {one.expected}")
+            for line in one.details:
+                say(f"  {line}")
     say()
     if measured.violation:
         say("the world stopped at the violation, so what was to come later is missing; its end:")

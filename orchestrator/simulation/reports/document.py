@@ -21,13 +21,20 @@ def document(result: Result) -> dict[str, Any]:
         "store": measured.store,
         "again": result.again,
         "checks": [
-            {"name": one.name, "expected": one.expected, "found": one.found, "good": one.good}
+            {
+                "name": one.name,
+                "expected": one.expected,
+                "found": one.found,
+                "good": one.good,
+                "details": list(one.details),
+            }
             for one in result.checks
         ],
         "violation": measured.violation or None,
         "lastLines": list(measured.last),
         "outcomes": dict(measured.outcomes),
         "dispositions": dict(measured.dispositions),
+        "repeats": measured.repeats,
         "faults": dict(measured.faults),
         "unitsClaimed": measured.units_claimed,
         "mistaken": measured.mistaken,

@@ -54,7 +54,7 @@ def _case(suite: ET.Element, result: Result, check: Check, time_s: float) -> Non
         message += "; but the world stopped at the violation"
     failure = ET.SubElement(case, "failure", {"message": _text(message), "type": "expectation"})
     last = result.measured.last if broken else ()
-    failure.text = _text("\n".join([message, f"again: {result.again}", *last]))
+    failure.text = _text("\n".join([message, *check.details, f"again: {result.again}", *last]))
 
 
 def _class_of(name: str) -> str:

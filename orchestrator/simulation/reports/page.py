@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from orchestrator.simulation.reports.histogram import Bar, histogram, in_words
-from orchestrator.simulation.scenarios.results import Result
+from orchestrator.simulation.scenarios.results import Check, Result, click_counts
 
 _STYLE: Final = """
 :root{--ink:#17202a;--soft:#5d6b7a;--line:#e1e6ec;--paper:#fff;--ground:#f4f6f9;--bar:#2f6fde;
@@ -38,6 +38,7 @@ th{color:var(--soft);font-weight:500;font-size:13px;text-align:left}
 th,td{padding:6px 12px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
 tr:last-child td{border-bottom:0}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.of{margin:14px 0 2px;font-weight:600}ul{margin:0;padding-left:20px}li{overflow-wrap:anywhere}
 .good{color:var(--good)}.bad{color:var(--bad)}
 code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{overflow-wrap:anywhere}pre{margin:0;white-space:pre-wrap}
@@ -64,7 +65,7 @@ def html_report(result: Result) -> str:
         _section("Latencies, in virtual time", _latencies(result)),
         '<div class="pair">',
         _section("How claims ended", _counts("outcome", measured.outcomes)),
-        _section("What became of clicks", _counts("disposition", measured.dispositions)),
+        _section("What became of clicks", _counts("disposition", click_counts(measured))),
         "</div>",
     ]
     if measured.faults:
@@ -118,7 +119,13 @@ def _checks(result: Result) -> str:
         ]
         for one in result.checks
     ]
-    return _table(["", "what", "expected", "found"], rows)
+    table = _table(["", "what", "expected", "found"], rows)
+    return table + "".join(_details(one) for one in result.checks if one.details and not one.good)
+
+
+def _details(check: Check) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in check.details)
+    return f'<p class="of">{escape(check.name)}</p><ul>{lines}</ul>'
 
 
 def _latencies(result: Result) -> str:

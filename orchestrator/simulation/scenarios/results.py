@@ -11,6 +11,7 @@ from typing import Final
 from firmware_sim.world.scenario import OUTCOMES, Scenario
 from firmware_sim.world.tables import Bounds
 from orchestrator.domain.events import DISPOSITIONS
+from orchestrator.simulation.scenarios.story import Story
 
 QUANTILES: Final = (50, 95, 99)
 INVARIANTS: Final = "invariants"
@@ -25,6 +26,8 @@ class Check:
     expected: str
     found: str
     good: bool
+    details: tuple[str, ...] = ()
+    """Which units, claims, clicks or faults it failed for, where that can be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Measured:
     """How claims ended, as their stations were told."""
     dispositions: Mapping[str, int]
     """What became of clicks."""
+    repeats: int
+    """Further messages of clicks that were on record, counted on them."""
     faults: Mapping[str, int]
     faults_happened: int
     units_claimed: int
@@ -52,6 +57,7 @@ class Measured:
     click_ms: tuple[int, ...]
     """From the click as the button sent it to the station's green, for each of them."""
     virtual_s: float
+    story: Story
     violation: str
     last: tuple[str, ...]
     """The last lines of the trace, when something is wrong."""
@@ -100,11 +106,24 @@ def judge(scenario: Scenario, measured: Measured) -> tuple[Check, ...]:
     ]
     if total:
         happened = measured.faults_happened
+        late = sorted(scenario.faults, key=lambda one: one.at_s)[happened:]
         checks.append(
-            Check("faults before the end", f"exactly {total}", f"{happened}", happened == total)
+            Check(
+                "faults before the end",
+                f"exactly {total}",
+                f"{happened}",
+                happened == total,
+                tuple(f"{one.kind} at {one.at_s:g} s: too late for this day" for one in late),
+            )
         )
     checks += [_check(name, bounds, measured) for name, bounds in scenario.expect.items()]
     return tuple(checks)
+
+
+def click_counts(measured: Measured) -> dict[str, int]:
+    """What became of clicks, and below it how many further messages came of them, if any."""
+    repeats = {"repeats": measured.repeats} if measured.repeats else {}
+    return {**measured.dispositions, **repeats}
 
 
 def quantile(values: Sequence[int], share: int) -> int:
@@ -116,10 +135,29 @@ def quantile(values: Sequence[int], share: int) -> int:
 def _check(name: str, bounds: Bounds, measured: Measured) -> Check:
     found = _value(name, measured)
     if found is None:
-        return Check(name, str(bounds), "no claim succeeded", good=False)
-    return Check(
-        name, str(bounds), f"{found:g}" if found % 1 else f"{found:.0f}", bounds.hold(found)
-    )
+        missing = tuple(measured.story.unclaimed())
+        return Check(name, str(bounds), "no claim succeeded", good=False, details=missing)
+    good = bounds.hold(found)
+    details = () if good else _details(name, measured.story, too_few=found < bounds.at_least)
+    words = f"{found:g}" if found % 1 else f"{found:.0f}"
+    return Check(name, str(bounds), words, good, details)
+
+
+def _details(name: str, story: Story, *, too_few: bool) -> tuple[str, ...]:
+    """Who it was. Of what did not happen often enough there is nobody to name, but of claims."""
+    lines: list[str] = []
+    if too_few:
+        if name in {"claimed", "units_claimed", "MATCHED"}:
+            lines = story.unclaimed()
+    elif name in OUTCOMES:
+        lines = story.ended(name.upper())
+    elif name in DISPOSITIONS:
+        lines = story.clicked(name)
+    elif name == "mistaken":
+        lines = story.mistaken()
+    elif name.startswith("click_to_claimed"):
+        lines = story.slowest()
+    return tuple(lines)
 
 
 def _value(name: str, measured: Measured) -> float | None:
@@ -131,6 +169,8 @@ def _value(name: str, measured: Measured) -> float | None:
     match name:
         case "mistaken":
             return measured.mistaken
+        case "repeats":
+            return measured.repeats
         case "units_claimed":
             return measured.units_claimed
         case "virtual_s":

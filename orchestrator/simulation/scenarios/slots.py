@@ -38,6 +38,8 @@ class Ended:
     station: str
     opened_ms: int
     at_ms: int
+    pressed: tuple[str, ...]
+    """The buttons that its operator pressed meanwhile, each time anew."""
 
 
 class StationHall:
@@ -138,10 +140,11 @@ class Slot:
         loop = self._hall.scene.loop
         opened_ms = loop.now_ms()
         pressing: list[asyncio.Task[None]] = []
+        pressed: list[str] = []
 
         def on_progress(progress: Any) -> None:
             if isinstance(progress, WindowOpened) and not pressing:
-                pressing.append(loop.create_task(self._attend(unit)))
+                pressing.append(loop.create_task(self._attend(unit, pressed)))
 
         told = await self._insist(unit.device_id, claim_id, on_progress)
         for task in pressing:
@@ -149,7 +152,8 @@ class Slot:
             await asyncio.wait({task})
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
-        self._on_end(Ended(told, self._hall.arrivals.station, opened_ms, loop.now_ms()))
+        station = self._hall.arrivals.station
+        self._on_end(Ended(told, station, opened_ms, loop.now_ms(), tuple(pressed)))
         return told
 
     async def _insist(
@@ -195,7 +199,7 @@ class Slot:
         if error is not None and not isinstance(error, RefusedError | ServiceAwayError):
             self._hall.scene.fail(error)
 
-    async def _attend(self, unit: HeldButton) -> None:
+    async def _attend(self, unit: HeldButton, pressed: list[str]) -> None:
         """What the operator does from the moment when the station asks for a press."""
         operator, dice = self._operator, self._dice
         if dice.random() < operator.no_press:
@@ -206,10 +210,11 @@ class Slot:
                 if not operator.presses_again_s:
                     return
                 await asyncio.sleep(operator.presses_again_s * dice.uniform(0.8, 1.5))
-            pressed = self._choose(unit, dice)
+            button = self._choose(unit, dice)
+            pressed.append(button.device_id)
             touch = Touch(unit.device_id, 0, self._hall)
             # The finger is not cancelled with the claim: a press under way is finished.
-            self._hall.scene.later(pressed.press(self._finger, operator.click, dice, touch))
+            self._hall.scene.later(button.press(self._finger, operator.click, dice, touch))
 
     def _choose(self, unit: HeldButton, dice: random.Random) -> HeldButton:
         if dice.random() < self._operator.wrong_button and len(self._others) > 1:

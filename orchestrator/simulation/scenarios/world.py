@@ -29,6 +29,7 @@ from orchestrator.simulation.scenarios.buttons import NAMESPACE, AirToBroker, He
 from orchestrator.simulation.scenarios.clock import LoopClock
 from orchestrator.simulation.scenarios.results import Measured
 from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
+from orchestrator.simulation.scenarios.story import ClaimSeen, ClickSeen, Story
 from orchestrator.simulation.scenarios.upsets import Upsets
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import Press, PressKey
@@ -68,6 +69,8 @@ class ScenarioWorld(Course):
         self._matched: dict[str, PressKey] = {}
         """The click of each event that counted."""
         self._ended: list[Ended] = []
+        self._clicks: list[ClickSeen] = []
+        self._began_ms = 0
         self._through = 0
         """Units that were claimed or put aside."""
         self._units = sum(one.units for one in scenario.arrivals)
@@ -96,6 +99,7 @@ class ScenarioWorld(Course):
         # taken in, a new connection is greeted, subscribed and sounded out, there and back.
         on_the_way_s = self._scenario.gateway.delay_s[1] + 8 * self._scenario.broker.delay_s[1]
         settled_within_s = self._scenario.window_s + _HEALING_S + jumps_s + on_the_way_s
+        self._began_ms = self._loop.now_ms()
         beside = upsets.all(faults)
         try:
             healed = await self._go_through(beside, self._at_work, upsets.heal, settled_within_s)
@@ -152,6 +156,8 @@ class ScenarioWorld(Course):
     # --- what happens is noted -------------------------------------------------------------------
 
     def _recorded(self, event: DeviceEvent) -> None:
+        at_ms = self._loop.now_ms() - self._began_ms
+        self._clicks.append(ClickSeen(at_ms, event.device_id, str(event.disposition)))
         if event.disposition == "MATCHED" and event.press_id is not None:
             self._matched[event.event_id] = ((event.namespace, event.device_id), event.press_id)
 
@@ -222,46 +228,57 @@ class ScenarioWorld(Course):
 
     def _measured(self, virtual_s: float) -> Measured:
         scene = self._scene
-        outcomes: Counter[str] = Counter()
-        claim_ms, press_ms, click_ms, mistaken = [], [], [], 0
-        claimed: set[str] = set()
+        claims, press_ms = [], []
         for ended in self._ended:
-            attempt = ended.told.attempt
-            outcome = "REFUSED" if attempt is None else str(attempt.outcome)
-            outcomes[outcome] += 1
-            if attempt is None or outcome != "CLAIMED":
-                continue
-            claimed.add(ended.told.device_id)
-            claim_ms.append(ended.at_ms - ended.opened_ms)
-            marks = [mark for mark in attempt.timeline if mark.what == "click"]
-            key = self._matched.get(marks[0].detail["eventId"]) if marks else None
-            made = None if key is None else self._made.get(key)
-            if made is None:
-                continue
-            click_ms.append(ended.at_ms - made.said_ms)
-            touch = made.touch
-            if touch is None or touch.meant != ended.told.device_id:
-                mistaken += 1
-            else:
-                press_ms.append(ended.at_ms - touch.at_ms)
+            claim, touch_ms = self._seen(ended)
+            claims.append(claim)
+            if touch_ms is not None:
+                press_ms.append(ended.at_ms - touch_ms)
+        green = [one for one in claims if one.outcome == "CLAIMED"]
         counts = scene.trace.counts
         return Measured(
             seed=scene.plan.seed,
             trace=scene.trace.digest,
             store="model" if scene.plan.modelled else "SQLite",
-            outcomes=dict(sorted(outcomes.items())),
+            outcomes=dict(sorted(Counter(one.outcome for one in claims).items())),
             dispositions=_counted(counts, "disposition "),
+            repeats=counts["CountRepeat"],
             faults=_counted(counts, "fault: "),
             faults_happened=self._upsets.happened,
-            units_claimed=len(claimed),
-            mistaken=mistaken,
-            claim_ms=tuple(claim_ms),
+            units_claimed=len({one.device_id for one in green}),
+            mistaken=sum(one.mistaken for one in green),
+            claim_ms=tuple(one.ended_ms - one.opened_ms for one in green),
             press_ms=tuple(press_ms),
-            click_ms=tuple(click_ms),
+            click_ms=tuple(one.click_ms for one in green if one.click_ms is not None),
             virtual_s=virtual_s,
+            story=Story(claims, self._clicks),
             violation=scene.violation,
             last=tuple(scene.trace.tail) if scene.violation else (),
         )
+
+    def _seen(self, ended: Ended) -> tuple[ClaimSeen, int | None]:
+        """One claim, and when the finger that was to make its click touched the button."""
+        told, attempt = ended.told, ended.told.attempt
+        seen = ClaimSeen(
+            device_id=told.device_id,
+            station=ended.station,
+            opened_ms=ended.opened_ms - self._began_ms,
+            ended_ms=ended.at_ms - self._began_ms,
+            outcome="REFUSED" if attempt is None else str(attempt.outcome),
+            reason=told.refused if attempt is None else attempt.reason,
+            pressed=ended.pressed,
+        )
+        if attempt is None or seen.outcome != "CLAIMED":
+            return seen, None
+        marks = [mark for mark in attempt.timeline if mark.what == "click"]
+        key = self._matched.get(marks[0].detail["eventId"]) if marks else None
+        made = None if key is None else self._made.get(key)
+        if made is None:
+            return seen, None
+        touch = made.touch
+        mistaken = touch is None or touch.meant != told.device_id
+        won = replace(seen, click_ms=ended.at_ms - made.said_ms, mistaken=mistaken)
+        return won, None if touch is None or mistaken else touch.at_ms
 
 
 def _plan(scenario: Scenario, seed: int) -> Plan:
