@@ -13,7 +13,7 @@ from firmware_sim.core.wire.click import MAX_DEVICE_ID_CHARS, check_device_id
 from firmware_sim.world.contacts import SWITCHES
 from firmware_sim.world.finger import HANDS
 from firmware_sim.world.misbehaviours import MISBEHAVIOURS
-from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table, shown
+from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table, nearest, shown
 
 SEED_MAX: Final = 2**63 - 1
 OUTCOMES: Final = ("claimed", "timed_out", "refused", "cancelled", "failed")
@@ -233,7 +233,8 @@ def _check_whole(scenario: Scenario, name: str) -> None:
     for number, fault in enumerate(scenario.faults, 1):
         if fault.kind == "station-killed" and fault.station not in stations:
             where = Table(f"{name}, [[faults]] number {number}", {}, ())
-            raise where.error(f"there is no station {fault.station!r} in [[arrivals]]")
+            meant = nearest(fault.station, stations)
+            raise where.error(f"there is no station {fault.station!r} in [[arrivals]]; {meant}")
 
 
 def _only_once(name: str, table: str, key: str, values: Sequence[str]) -> None:

@@ -16,6 +16,8 @@ _P95: Final = 1.6449
 # Beyond it a number fills lines, and Python refuses to write the longest ones out at all.
 _MOST_BITS: Final = 128
 _MOST_CHARS: Final = 60
+# A shorter piece of a name stands in too many of them to be one that was cut off.
+_LEAST_PART: Final = 3
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxlevel = 3
 
@@ -223,10 +225,13 @@ def nearest(name: str, known: Collection[str]) -> str:
     if not known:
         return "there are none"
     by_sound = {_sound(one): one for one in sorted(known)}
-    near = difflib.get_close_matches(_sound(name), by_sound, n=1)
-    return (
-        f"did you mean {by_sound[near[0]]!r}" if near else f"there are: {', '.join(_listed(known))}"
-    )
+    sound = _sound(name)
+    near = difflib.get_close_matches(sound, by_sound, n=1)
+    if not near and len(sound) >= _LEAST_PART:
+        near = [one for one in by_sound if sound in one]
+    if near:
+        return f"did you mean {' or '.join(repr(by_sound[one]) for one in near)}?"
+    return f"there are: {', '.join(_listed(known))}"
 
 
 def _sound(name: str) -> str:

@@ -98,8 +98,12 @@ def _live(scenario: str, seed: int | None) -> Result:
         try:
             result = run_scenario(scenario, load(scenario), seed, on_progress)
         except ScenarioError as error:
-            usage(f"{error}.", "supplied ones to learn from: clickclaim sim run --list")
+            usage(_sentence(error), "supplied ones to learn from: clickclaim sim run --list")
     return result
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if str(error).endswith("?") else f"{error}."
 
 
 def _list(*, as_json: bool) -> None:

@@ -262,7 +262,7 @@ def test_a_mistake_in_a_file_names_the_file(cli, file):
     file.write_text(file.read_text().replace("count", "cuont"))
     code, _, err = cli(file)
     assert code == 2
-    assert "day.toml, [[devices]] number 1: 'cuont' is no key here; did you mean 'count'" in err
+    assert "day.toml, [[devices]] number 1: 'cuont' is no key here; did you mean 'count'?\n" in err
 
 
 def test_a_report_that_cannot_be_written_says_so(cli, file, tmp_path):
@@ -281,6 +281,12 @@ def test_a_file_from_any_editor_is_read_and_what_is_no_text_is_said(cli, file):
     code, _, err = cli(file)
     assert code == 2
     assert "day.toml is not UTF-8 text, as TOML has to be: see its byte 9" in err
+
+
+def test_a_file_without_an_end_is_not_read_to_it(cli, tmp_path):
+    code, _, err = cli("/dev/zero")
+    assert code == 2
+    assert "/dev/zero is larger than 1 MiB, which no scenario is." in err
 
 
 def test_the_line_that_runs_it_again_can_be_typed(cli, file):

@@ -14,6 +14,8 @@ from orchestrator.simulation.scenarios.results import Result, judge
 from orchestrator.simulation.scenarios.world import Progress, ScenarioWorld
 
 SUPPLIED: Final = Path(__file__).parent
+# Many times what a day with every table in it takes. A device or a pipe may have no end at all.
+_MOST_BYTES: Final = 1 << 20
 # Files that no disk needs to spin for, where the system has such a place.
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh folder is made below it
 
@@ -33,10 +35,15 @@ def load(name: str) -> Scenario:
         if not path.exists():
             raise ScenarioError(f"{name}: no such file, nor a supplied scenario; {_meant(name)}")
     try:
-        # With or without the byte order mark that some editors put in front.
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ScenarioError(f"{name} cannot be read: {error.strerror}") from None
+    if len(content) > _MOST_BYTES:
+        raise ScenarioError(f"{name} is larger than {_MOST_BYTES >> 20} MiB, which no scenario is")
+    try:
+        # With or without the byte order mark that some editors put in front.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ScenarioError(
             f"{name} is not UTF-8 text, as TOML has to be: see its byte {error.start}"
