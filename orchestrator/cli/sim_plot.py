@@ -1,4 +1,4 @@
-"""`clickclaim sim plot`: a contact trace from a logic analyser as a picture."""
+"""`clickclaim sim plot`: a contact as a picture, from a logic analyser or simulated."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, usage
 from orchestrator.cli.options import AsJson, is_same_file
 from orchestrator.cli.output import note, print_json, say
+from orchestrator.cli.sim_plot_switch import Pressed, is_switch, list_switches, press_switch
 
 if TYPE_CHECKING:
     from firmware_sim.world.analysis import Analysis
@@ -24,15 +25,19 @@ _MOST_TOLD: Final = 8
 
 def plot(
     trace: Annotated[
-        Path, typer.Argument(metavar="TRACE", help="A logic analyser's .vcd or .csv file.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="TRACE|SWITCH",
+            help="A logic analyser's .vcd or .csv file, or the name of a simulated switch.",
+        ),
+    ] = None,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="OUT.svg",
             help="The picture: .svg or .png; or .vcd, the contact and its debounced level.",
         ),
-    ],
+    ] = None,
     signal: Annotated[
         str | None,
         typer.Option("--signal", metavar="NAME", help="Which signal, when there are several."),
@@ -49,50 +54,54 @@ def plot(
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="Default: the file's name.")
     ] = None,
+    click: Annotated[
+        str | None,
+        typer.Option(
+            "--click",
+            metavar="SINGLE|DOUBLE|LONG",
+            help="What the finger on a simulated switch means; default: SINGLE.",
+        ),
+    ] = None,
+    hand: Annotated[
+        str | None,
+        typer.Option(
+            "--hand", metavar="NAME", help="Whose finger: measured, steady, gloves or slow."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Another press of it; default: 0."),
+    ] = None,
+    list_them: Annotated[
+        bool, typer.Option("--list", help="Show the simulated switches and draw none.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw a contact's waveform, its debounced level, the edges, and the clicks they make.
 
-    Below it the longest bounce is magnified. PNG needs Pillow: pip install 'clickclaim[plot]'.
+    The longest bounce is magnified below. The contact is read from a file, or it is that of a real
+    switch as it was measured, under a simulated finger: --list has their names. PNG needs Pillow:
+    pip install 'clickclaim[plot]'.
     """
     from firmware_sim.world.analysis import analyse
-    from firmware_sim.world.trace_errors import TraceError
-    from firmware_sim.world.traces import read_trace
 
-    if out.suffix.lower() not in _KINDS:
-        usage(
-            f"{out} is neither .svg, .png nor .vcd.",
-            f"clickclaim sim plot {trace} {trace.stem}.svg",
-        )
-    if is_same_file(out, trace):
-        usage(
-            f"{out} is the trace; the picture would take its place.",
-            f"clickclaim sim plot {trace} {trace.stem}-settled{out.suffix}",
-        )
-    if out.suffix.lower() == ".vcd" and (from_s, to_s) != (None, None):
-        usage(
-            "--from and --to are for a picture; a .vcd has the whole trace.",
-            f"clickclaim sim plot {trace} {out}",
-        )
-    begins, ends = (0.0 if from_s is None else from_s), (inf if to_s is None else to_s)
-    if not begins < ends or to_s == inf:
-        usage(f"Nothing lies between --from {begins:g} and --to {ends:g}.", "--from 1 --to 2.5")
-    try:
-        changes = read_trace(trace, signal, active_low=active_low)
-    except TraceError as error:
-        hint = (
-            "clickclaim sim plot TRACE OUT.svg --signal NAME"
-            if "; name one of" in str(error)
-            else ""
-        )
-        raise CommandError(f"{error}.", hint, code=FAILED) from None
+    if list_them:
+        list_switches(as_json=as_json)
+        return
+    if trace is None:
+        usage("Which contact? Give a file or a switch.", "clickclaim sim plot --list")
+    if out is None:
+        usage("Where does the picture go?", f"clickclaim sim plot {trace} {trace.stem}.svg")
+    _check_names(trace, out, from_s, to_s)
+    pressed = Pressed(click, hand, seed)
+    changes, default_title = _contact(trace, out, signal, pressed, active_low=active_low)
     found = analyse(changes)
     if from_s is not None and from_s * 1000 >= found.end_ms:
         usage(
             f"Nothing happens in {trace} after {found.end_ms / 1000:g} s, so there is nothing to"
             f" draw from --from {from_s:g} on."
         )
-    content = _content(out, changes, found, title or trace.name, from_s, to_s)
+    content = _content(out, changes, found, title or default_title, from_s, to_s)
     try:
         out.write_bytes(content)
     except OSError as error:
@@ -113,6 +122,59 @@ def plot(
 
         at = in_unit(burst[1] - burst[0])
         say(f"  longest bounce: {burst[2]} changes within {at}, from {burst[0] / 1000:.3f} ms")
+
+
+def _check_names(trace: Path, out: Path, from_s: float | None, to_s: float | None) -> None:
+    """Whether the picture can be one, and takes no other file's place."""
+    if out.suffix.lower() not in _KINDS:
+        usage(
+            f"{out} is neither .svg, .png nor .vcd.",
+            f"clickclaim sim plot {trace} {trace.stem}.svg",
+        )
+    if is_same_file(out, trace):
+        usage(
+            f"{out} is the trace; the picture would take its place.",
+            f"clickclaim sim plot {trace} {trace.stem}-settled{out.suffix}",
+        )
+    if out.suffix.lower() == ".vcd" and (from_s, to_s) != (None, None):
+        usage(
+            "--from and --to are for a picture; a .vcd has the whole trace.",
+            f"clickclaim sim plot {trace} {out}",
+        )
+    begins, ends = (0.0 if from_s is None else from_s), (inf if to_s is None else to_s)
+    if not begins < ends or to_s == inf:
+        usage(f"Nothing lies between --from {begins:g} and --to {ends:g}.", "--from 1 --to 2.5")
+
+
+def _contact(
+    trace: Path, out: Path, signal: str | None, pressed: Pressed, *, active_low: bool
+) -> tuple[Trace, str]:
+    """The contact's changes, from the file or of the switch, and how to call them."""
+    from firmware_sim.world.trace_errors import TraceError
+    from firmware_sim.world.traces import read_trace
+
+    if is_switch(trace):
+        if signal is not None or active_low:
+            usage(
+                f"--signal and --active-low are for a file; {trace} is a simulated switch.",
+                f"clickclaim sim plot {trace} {out}",
+            )
+        return press_switch(str(trace), pressed)
+    if pressed.given:
+        usage(
+            f"--click, --hand and --seed are for a simulated switch, which {trace} is not.",
+            "clickclaim sim plot --list",
+        )
+    try:
+        return read_trace(trace, signal, active_low=active_low), trace.name
+    except TraceError as error:
+        raise CommandError(f"{error}.", _next(error, trace), code=FAILED) from None
+
+
+def _next(error: Exception, trace: Path) -> str:
+    if "; name one of" in str(error):
+        return "clickclaim sim plot TRACE OUT.svg --signal NAME"
+    return "" if trace.suffix else "for the simulated switches: clickclaim sim plot --list"
 
 
 def _content(
