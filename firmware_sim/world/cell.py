@@ -21,6 +21,11 @@ class CoinCell:
         self._used_clicks += 1
 
     @property
+    def empty(self) -> bool:
+        """Whether it has given all that it can."""
+        return self._used_clicks >= self._lasts_clicks
+
+    @property
     def battery_mv(self) -> int:
         """The voltage now; it stays at the curve's end when the cell is over-used."""
         used = min(1.0, self._used_clicks / self._lasts_clicks)

@@ -34,6 +34,8 @@ _WINDOW_S: Final = (10, 900)
 # for a commit, lose the race with what was in it, and take further commits.
 _LONGEST_COMMIT_S: Final = 1
 _MOST_DEVICES: Final = 100_000
+# A wall switch that is sold for five years at twenty presses a day gives a third of it.
+_MOST_CLICKS: Final = 100_000
 _ACCOUNT: Final = "111122223333"
 
 
@@ -47,6 +49,10 @@ class Devices:
     key: bool
     link: str
     misbehaviours: tuple[str, ...]
+    clicks_before: int
+    """Clicks of each before the day, the last of which the service has heard."""
+    battery_clicks: int
+    """Messages that a cell gives in its life, those before the day included; 0: without end."""
 
     @property
     def ids(self) -> list[str]:
@@ -268,6 +274,8 @@ def _devices(table: Table) -> Devices:
         key=table.flag("key", default=True),
         link=table.choice("link", ("mqtt", "serial"), "mqtt"),
         misbehaviours=table.choices("misbehaviours", MISBEHAVIOURS),
+        clicks_before=table.count("clicks_before", 0, 0, _MOST_CLICKS),
+        battery_clicks=table.count("battery_clicks", 0, 0, _MOST_CLICKS),
     )
     try:
         check_device_id(devices.ids[-1])

@@ -229,3 +229,43 @@ def test_the_same_seed_is_the_same_world_in_another_process(live, tmp_path, smal
     )  # fmt: skip
     assert done.stdout.strip() == live(seed=9).measured.trace
     assert done.stdout.strip() != live(seed=10).measured.trace
+
+
+USED = ("count = 4", "count = 4\nclicks_before = 40")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_button_that_was_used_before_goes_on_counting(live, seed):
+    assert outcomes(live(USED, seed=seed)) == {"CLAIMED": 4}
+
+
+@pytest.mark.parametrize("profile", ["production", "dev"])
+def test_a_used_button_that_begins_to_count_anew_is_a_replay(live, profile):
+    anew = ("clicks_before = 40", 'clicks_before = 40\nmisbehaviours = ["restart-at-zero"]')
+    result = live(USED, anew, (PRODUCTION, f'profile = "{profile}"\nwindow_s = 10'))
+    assert outcomes(result) == {"TIMED_OUT": 4}
+    assert result.measured.dispositions == {"REPLAYED": 4}
+
+
+def test_nobody_can_tell_a_replay_from_a_button_without_a_key(live):
+    anew = (
+        "clicks_before = 40",
+        'clicks_before = 40\nmisbehaviours = ["restart-at-zero"]\nkey = false',
+    )
+    assert outcomes(live(USED, anew, (PRODUCTION, 'profile = "dev"'))) == {"CLAIMED": 4}
+
+
+@pytest.mark.parametrize("link", ["mqtt", "serial"])
+@pytest.mark.parametrize(("clicks", "outcome"), [(40, "TIMED_OUT"), (41, "CLAIMED")])
+def test_an_empty_cell_says_nothing(live, link, clicks, outcome):
+    cell = ("clicks_before = 40", f'clicks_before = 40\nbattery_clicks = {clicks}\nlink = "{link}"')
+    result = live(USED, cell, (PRODUCTION, "window_s = 10"))
+    assert outcomes(result) == {outcome: 4}
+
+
+def test_who_repeats_for_ever_empties_the_cell(live):
+    parrots = (COUNT, f'{COUNT}\nbattery_clicks = 3\nmisbehaviours = ["repeats-for-ever"]')
+    result = live(parrots, ("pause_s = [1, 2]", "pause_s = 60"))
+    assert outcomes(result) == {"CLAIMED": 4}
+    # The last one may still have something to say when the day ends.
+    assert 3 * 2 <= result.measured.repeats <= 4 * 2

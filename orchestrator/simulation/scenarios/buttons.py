@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Protocol
 
 from firmware_sim.core.counter import ClickCounter
 from firmware_sim.core.device import ButtonDevice, Encoder, Frame, MqttEncoder, SerialEncoder
 from firmware_sim.world.analysis import analyse
+from firmware_sim.world.cell import CoinCell
 from firmware_sim.world.contacts import SWITCHES, trace_of
 from firmware_sim.world.finger import Finger
 from firmware_sim.world.misbehaviours import QUEUED_PRESS, RETAINED_COPY, OddButton
@@ -107,6 +110,18 @@ class AirToBroker:
         self.send(frame)
 
 
+@cache
+def _used(clicks: int) -> tuple[bytes, ...]:
+    """What a button's memory holds after so many clicks since its first start."""
+    slot = MemorySlot()
+    if clicks:
+        counter = ClickCounter(slot)
+        counter.start()
+        for _ in range(clicks):
+            counter.next()
+    return tuple(slot.places)
+
+
 class HeldButton:
     """One button of a scenario: whatever fingers do to it, and what it does by itself."""
 
@@ -127,7 +142,9 @@ class HeldButton:
         self._clock = clock
         self._air = air
         self._made = made
-        self._device = self._begin()
+        used = make.clicks_before
+        self._cell = CoinCell(make.battery_clicks, used) if make.battery_clicks else None
+        self._device = self._begin(_used(used))
         self._odd: OddButton | None = None
         self._touch: Touch | None = None
         self._free_ms = 0
@@ -163,14 +180,24 @@ class HeldButton:
             await asyncio.sleep(max(0.0, start_s + at_ms / 1000 - loop.time()))
             self._clock.catch_up()
             assert self._odd is not None
+            if self._cell is not None:
+                if self._cell.empty:
+                    return
+                self._device.battery_mv = self._cell.battery_mv
             self._odd.click(clicked)
 
-    def _begin(self) -> ButtonDevice:
+    def _begin(self, places: Sequence[bytes] = (b"", b"")) -> ButtonDevice:
+        """A start, with this in its memory, or with nothing as after the loss of it."""
         encoder: Encoder = SerialEncoder() if self.make.link == "serial" else MqttEncoder(NAMESPACE)
-        return ButtonDevice(self.device_id, ClickCounter(MemorySlot()), (encoder,), key=self._key)
+        counter = ClickCounter(MemorySlot(places))
+        return ButtonDevice(self.device_id, counter, (encoder,), key=self._key)
 
     def _send(self, frame: Frame) -> None:
-        """The button says something: because of a finger, or long after."""
+        """The button says something: because of a finger, or long after, while its cell lasts."""
+        if self._cell is not None:
+            if self._cell.empty:
+                return
+            self._cell.use()
         click, now_ms = frame.click, self._scene.loop.now_ms()
         touch = self._touch
         if touch is not None and now_ms > self._free_ms + _SAME_TOUCH_MS:

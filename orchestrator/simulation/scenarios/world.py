@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Final, cast
 
 from firmware_sim.world.scenario import Arrivals, Scenario
-from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.domain.events import DeviceEvent
 from orchestrator.domain.ids import Caller
 from orchestrator.settings import Profile, for_profile
@@ -27,13 +25,13 @@ from orchestrator.simulation.nodes import ServiceNode
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, AirToBroker, HeldButton, Made
 from orchestrator.simulation.scenarios.clock import LoopClock
+from orchestrator.simulation.scenarios.register import key_of, register
 from orchestrator.simulation.scenarios.results import Measured
 from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
 from orchestrator.simulation.scenarios.story import ClaimSeen, ClickSeen, Story
 from orchestrator.simulation.scenarios.upsets import Upsets
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import Press, PressKey
-from orchestrator.units import PutKey, StoredKey
 
 Progress = Callable[[int, int], bool]
 """Told that so many units are through, of so many; says whether to go on."""
@@ -51,7 +49,6 @@ class UnfinishedError(Exception):
 _HEALING_S: Final = 65.0
 # A shift and a half: whoever is still waiting then waits for ever.
 _LONGEST_S: Final = 48 * 3600.0
-_REGISTERED_AT_ONCE: Final = 500
 # What real files have to be there for. Elsewhere a model of the store does, in half the time.
 _OF_THE_FILES: Final = frozenset({"power-cut", "disk-full", "service-restart"})
 
@@ -92,7 +89,7 @@ class ScenarioWorld(Course):
 
     async def _live(self) -> None:
         await self._service.start()
-        await self._register()
+        await register(self._scene, self._service, list(self._buttons.values()))
         upsets, faults = self._upsets, self._scenario.faults
         jumps_s = sum(abs(one.by_s) for one in faults)
         # A message may be on the gateway's way, on the broker's way in, and out; and before it is
@@ -117,30 +114,6 @@ class ScenarioWorld(Course):
     def _at_work(self) -> list[Work]:
         slots = [slot for one in self._scenario.arrivals for slot in self._make_slots(one)]
         return [slot.work() for slot in slots]
-
-    async def _register(self) -> None:
-        node = self._service
-        assert node.store is not None
-        registry = DeviceRegistry(node.store, node.clock, for_profile("dev"))
-        buttons = list(self._buttons.values())
-        for first in range(0, len(buttons), _REGISTERED_AT_ONCE):
-            some = buttons[first : first + _REGISTERED_AT_ONCE]
-            await registry.add(NAMESPACE, [one.device_id for one in some])
-            keys = [
-                PutKey(
-                    StoredKey(
-                        namespace=NAMESPACE,
-                        device_id=one.device_id,
-                        kind="hmac",
-                        secret=_key(one.device_id),
-                        simulated=False,
-                    )
-                )
-                for one in some
-                if one.make.key
-            ]
-            if keys:
-                await node.store.unit(keys)
 
     async def _final_checks(self) -> None:
         node = self._service
@@ -196,7 +169,7 @@ class ScenarioWorld(Course):
             device_id: HeldButton(
                 device_id,
                 make,
-                _key(device_id) if make.key else b"",
+                key_of(device_id) if make.key else b"",
                 scene,
                 self._clock,
                 self._air,
@@ -303,10 +276,6 @@ def _plan(scenario: Scenario, seed: int) -> Plan:
         modelled=not any(one.kind in _OF_THE_FILES for one in scenario.faults),
         disk_s=scenario.commit_s,
     )
-
-
-def _key(device_id: str) -> bytes:
-    return hashlib.sha256(f"{NAMESPACE} {device_id}".encode()).digest()
 
 
 def _counted(counts: Counter[str], prefix: str) -> dict[str, int]:
