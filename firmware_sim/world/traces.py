@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 from firmware_sim.world.contacts import Trace
 from firmware_sim.world.csv_traces import csv_signals
@@ -12,6 +15,8 @@ from firmware_sim.world.vcd import vcd_signals
 # An hour of a bouncing contact has far fewer changes; a larger file is a capture of many fast
 # signals and better cut down by the program that made it.
 MAX_FILE_BYTES = 64 * 1024 * 1024
+# A dump of a simulated chip has thousands of signals.
+_MOST_NAMED: Final = 16
 
 
 def read_trace(path: Path, signal: str | None = None, *, active_low: bool = False) -> Trace:
@@ -49,19 +54,35 @@ def _text_of(path: Path) -> str:
 
 
 def _choose(signals: dict[str, Trace], wanted: str | None, path: Path) -> str:
-    listed = ", ".join(sorted(signals))
     if not signals:
         raise TraceError(str(path), "has no signal of one bit; export the digital channel")
     if wanted is None:
         if len(signals) == 1:
             return next(iter(signals))
-        raise TraceError(str(path), f"has {len(signals)} signals; name one of: {listed}")
+        raise TraceError(str(path), f"has {len(signals)} signals; name one of: {_listed(signals)}")
     if wanted in signals:
         return wanted
-    by_last_part = [name for name in signals if name.rsplit(".", 1)[-1] == wanted]
+    by_last_part = [name for name in signals if _last(name) == wanted]
     if len(by_last_part) == 1:
         return by_last_part[0]
-    raise TraceError(str(path), f"has no signal {wanted!r}; it has: {listed}")
+    raise TraceError(str(path), f"has no signal {wanted!r}; it has: {_listed(signals, wanted)}")
+
+
+def _listed(signals: Collection[str], wanted: str = "") -> str:
+    """All the names, or of a long list those that are most like the wanted one."""
+    names = sorted(signals)
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    # In what scope a signal is, somebody who mistyped it has not said.
+    last = {_last(name): name for name in names}
+    near = [last[one] for one in get_close_matches(_last(wanted), last, n=_MOST_NAMED)]
+    shown = near or names[:_MOST_NAMED]
+    return f"{', '.join(shown)} and {len(names) - len(shown)} more"
+
+
+def _last(name: str) -> str:
+    """The name without its scopes."""
+    return name.rsplit(".", 1)[-1]
 
 
 def _changes(samples: Trace, *, active_low: bool) -> Trace:

@@ -22,6 +22,8 @@ _SECONDS = 1e-15
 MAX_TIME_US = 366 * 86_400 * 10**6
 _TIMESCALE = re.compile(r"(1|10|100)\s*(s|ms|us|ns|ps|fs)")
 _LEVELS = frozenset({"0", "1"})
+# Types whose size says nothing: a text of GTKWave's, a moment, a number.
+_NO_LEVEL = frozenset({"string", "event", "real", "realtime"})
 # A 64-bit time has at most 20 digits.
 _MAX_TIME_CHARS = 21
 # Printable characters without blank, as the standard has identifiers.
@@ -102,7 +104,7 @@ def _declarations(words: Iterator[str], path: str) -> tuple[int, dict[str, list[
             scopes.append(body[-1])
         elif word == "$upscope" and scopes:
             scopes.pop()
-        elif word == "$var" and len(body) >= 4 and body[1] == "1":
+        elif word == "$var" and len(body) >= 4 and body[1] == "1" and body[0] not in _NO_LEVEL:
             # "d [7]" is one bit of a vector, as some simulators dump each by itself.
             _name(code_of, body[2], ".".join([*scopes, "".join(body[3:])]), path)
         elif word[0] != "$":

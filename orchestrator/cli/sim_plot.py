@@ -174,7 +174,8 @@ def _contact(
 def _next(error: Exception, trace: Path) -> str:
     if "; name one of" in str(error):
         return "clickclaim sim plot TRACE OUT.svg --signal NAME"
-    return "" if trace.suffix else "for the simulated switches: clickclaim sim plot --list"
+    known = trace.suffix or trace.exists()
+    return "" if known else "for the simulated switches: clickclaim sim plot --list"
 
 
 def _content(

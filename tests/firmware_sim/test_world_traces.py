@@ -165,6 +165,30 @@ def test_a_signal_that_is_not_there_is_answered_with_those_that_are(write):
         read_trace(write("a.vcd", VCD), "buton")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ("sig1o", r"it has: logic\.sig1, .* and 2987 more$"),
+        ("logic.sig2999x", r"it has: logic\.sig2999, .* and 2987 more$"),
+        ("button", r"it has: logic\.led, logic\.push, logic\.sig0, .* and 2987 more"),
+        (None, r"has 3003 signals; name one of: .* and 2987 more$"),
+    ],
+)
+def test_of_thousands_of_signals_the_nearest_are_named(write, wanted, says):
+    many = "".join(f"$var wire 1 c{number} sig{number} $end\n" for number in range(3001))
+    path = write("a.vcd", VCD.replace("button", "push").replace("$upscope", f"{many}$upscope"))
+    with pytest.raises(TraceError, match=says) as caught:
+        read_trace(path, wanted)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("kind", ["string", "event", "real", "realtime"])
+def test_what_is_no_level_is_no_signal(write, kind):
+    other = f"$var {kind} 1 s other $end\n$upscope"
+    with pytest.raises(TraceError, match=r"it has: logic\.button, logic\.led$"):
+        read_trace(write("a.vcd", VCD.replace("$upscope", other, 1)), "other")
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(TraceError, match="cannot be read: No such file"):
         read_trace(tmp_path / "missing.csv")
