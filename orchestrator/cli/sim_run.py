@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.simulation.scenarios.results import Result
 
 _TRACE_SHOWN: Final = 16
+_LEARN: Final = "supplied ones to learn from: clickclaim sim run --list"
 
 
 class ReportKind(StrEnum):
@@ -49,6 +50,9 @@ def run(
     list_them: Annotated[
         bool, typer.Option("--list", help="Show the supplied scenarios and run none.")
     ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the scenario's file: a start for one of your own.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Live a scenario in virtual time on the production code: people, buttons, faults, verdict.
@@ -62,6 +66,9 @@ def run(
         return
     if not scenario:
         usage("Which scenario? Give its file or its name.", "clickclaim sim run --list")
+    if show:
+        _show(scenario)
+        return
     if out is not None and report is None:
         usage("--out is where a report goes; say which.", f"--report html --out {out}")
     if out is not None:
@@ -98,8 +105,18 @@ def _live(scenario: str, seed: int | None) -> Result:
         try:
             result = run_scenario(scenario, load(scenario), seed, on_progress)
         except ScenarioError as error:
-            usage(_sentence(error), "supplied ones to learn from: clickclaim sim run --list")
+            usage(_sentence(error), _LEARN)
     return result
+
+
+def _show(scenario: str) -> None:
+    from firmware_sim.world.tables import ScenarioError
+    from orchestrator.simulation.scenarios.run import text_of
+
+    try:
+        typer.echo(_utf_8(text_of(scenario)), nl=False)
+    except ScenarioError as error:
+        usage(_sentence(error), _LEARN)
 
 
 def _sentence(error: Exception) -> str:
@@ -121,6 +138,7 @@ def _list(*, as_json: bool) -> None:
         return
     print_table(columns, rows)
     say("Run one: clickclaim sim run bench-afternoon")
+    say("Begin your own with it: clickclaim sim run bench-afternoon --show > my-day.toml")
 
 
 def _report(kind: ReportKind, result: Result) -> str:

@@ -324,6 +324,17 @@ def test_the_list_names_what_is_supplied(cli):
     assert {one["name"]: one["units"] for one in json.loads(out)}["factory-shift"] == 10_000
 
 
+def test_a_supplied_one_can_be_shown_and_begins_ones_own(cli, tmp_path):
+    code, text, err = cli("two-stations", "--show")
+    assert (code, err) == (0, "")
+    own = tmp_path / "own.toml"
+    own.write_text(text)
+    assert own.read_bytes() == run.supplied()["two-stations"].read_bytes()
+    assert cli(own)[0] == 0
+    assert cli("two-statoins", "--show")[0] == 2
+    assert "--show > my-day.toml" in cli("--list")[1]
+
+
 def test_a_report_does_not_take_the_scenarios_place(cli, file):
     before = file.read_text()
     code, out, err = cli(file, "--report", "json", "--out", file)

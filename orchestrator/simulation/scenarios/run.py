@@ -27,9 +27,13 @@ def supplied() -> dict[str, Path]:
 
 def load(name: str) -> Scenario:
     """The scenario in this file, or the supplied one of this name; ScenarioError if none."""
-    path = supplied().get(name)
-    if path is None:
-        path = Path(name)
+    return parse_scenario(text_of(name), _path_of(name).name)
+
+
+def text_of(name: str) -> str:
+    """What stands in it, right or wrong; ScenarioError if that cannot be read."""
+    path = _path_of(name)
+    if name not in supplied():
         if path.is_dir():
             raise ScenarioError(f"{name} is a folder; name a scenario's file in it")
         if not path.exists():
@@ -43,12 +47,15 @@ def load(name: str) -> Scenario:
         raise ScenarioError(f"{name} is larger than {_MOST_BYTES >> 20} MiB, which no scenario is")
     try:
         # With or without the byte order mark that some editors put in front.
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ScenarioError(
             f"{name} is not UTF-8 text, as TOML has to be: see its byte {error.start}"
         ) from None
-    return parse_scenario(text, path.name)
+
+
+def _path_of(name: str) -> Path:
+    return supplied().get(name, Path(name))
 
 
 def run_scenario(
