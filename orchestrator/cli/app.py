@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import importlib
 import io
 import logging
@@ -137,7 +139,8 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     """Print what went wrong and what to type next; the exit code."""
     message, hint, code = _explain(error)
     if as_json:
-        print_json({"error": message, "next": hint or None, "exitCode": code})
+        with contextlib.suppress(OSError):  # it may be the output itself that failed
+            print_json({"error": message, "next": hint or None, "exitCode": code})
     sys.stderr.write(f"error: {message}\n" + (f"  {hint}\n" if hint else ""))
     if os.environ.get(_TRACEBACK):
         import traceback
@@ -166,6 +169,13 @@ def _explain(error: BaseException) -> tuple[str, str, int]:
             return str(error), "", USAGE
         case ClickclaimError() | CaptureError():
             return str(error), "", FAILED
+        case OSError(errno=errno.ENOSPC):
+            what = error.filename or "the output"
+            return (
+                f"{what} cannot be written: {error.strerror}.",
+                "make room there and type it again",
+                UNUSABLE,
+            )
     kind = type(error).__name__
     hint = f"to see where, set {_TRACEBACK}=1 and type it again; please report it"
     return f"clickclaim itself failed: {kind}: {error}", hint, FAILED

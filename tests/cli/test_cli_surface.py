@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,18 @@ def test_a_reader_who_has_seen_enough_is_no_failure(data, cli):
     listed.stderr.close()
     assert listed.wait(30) == 0
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("how", [[], ["--json"], ["--report", "html"]])
+def test_an_output_on_a_full_disk_is_a_sentence(how):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ran = subprocess.run(
+            [*PROGRAM, "sim", "run", "two-stations", *how],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30,
+        )  # fmt: skip
+    assert ran.returncode == 4
+    assert ran.stderr.startswith("error: the output cannot be written: No space left on device.")
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize(
