@@ -12,7 +12,7 @@ from firmware_sim.core.wire import WireError
 from firmware_sim.core.wire.click import MAX_DEVICE_ID_CHARS, check_device_id
 from firmware_sim.world.contacts import SWITCHES
 from firmware_sim.world.finger import HANDS
-from firmware_sim.world.misbehaviours import MISBEHAVIOURS
+from firmware_sim.world.misbehaviours import CROSS_FIRE, MISBEHAVIOURS
 from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table, nearest, shown
 
 SEED_MAX: Final = 2**63 - 1
@@ -235,6 +235,9 @@ def _check_whole(scenario: Scenario, name: str) -> None:
     ids = [one for group in scenario.devices for one in group.ids]
     if len(ids) != len(set(ids)):
         raise ScenarioError(f"{name}: two [[devices]] share a device id; choose other prefixes")
+    if len(ids) == 1 and CROSS_FIRE.name in scenario.devices[0].misbehaviours:
+        where = Table(f"{name}, [[devices]] number 1", {}, ())
+        raise where.error("cross-fire needs a second button, which joins in; raise count")
     stations = {one.station for one in scenario.arrivals}
     for number, fault in enumerate(scenario.faults, 1):
         if fault.kind == "station-killed" and fault.station not in stations:

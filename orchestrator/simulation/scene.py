@@ -122,7 +122,8 @@ class Scene:
         place, _ = key
         truth, known = self.home_of(place[0]).truth, self.presses.get(key)
         if known is None:
-            simulated = self.buttons[place].simulated
+            button = self.buttons.get(place)
+            simulated = button is not None and button.simulated
             self.presses[key] = Press(place, self.loop.now_ms(), simulated)
         elif key not in truth.due and key not in truth.recorded:
             self.presses[key] = replace(known, again_ms=self.loop.now_ms())

@@ -44,6 +44,7 @@ def test_ids_have_as_many_digits_as_the_last_one(small):
         ("count = 4", "count = true", "count is true; it must be a whole number"),
         ("count = 4", "count = 4\nbattery_clicks = -1", "battery_clicks is -1; it must be 0 to"),
         ("count = 4", "count = 4\nclicks_before = 1e3", "clicks_before is 1000.0; it must be a w"),
+        ("count = 4", 'count = 1\nmisbehaviours = ["cross-fire"]', "needs a second button"),
         ("count = 4", "", "'count' is missing"),
         ("count = 4", 'count = 4\nmisbehaviours = ["cros-fire"]', "did you mean 'cross-fire'?"),
         ("count = 4", 'count = 4\nmisbehaviours = ["x"]', "has 'x'; there are: repeats-for-ever,"),

@@ -269,3 +269,21 @@ def test_who_repeats_for_ever_empties_the_cell(live):
     assert outcomes(result) == {"CLAIMED": 4}
     # The last one may still have something to say when the day ends.
     assert 3 * 2 <= result.measured.repeats <= 4 * 2
+
+
+def test_who_joins_in_a_cross_fire_does_so_on_a_link_of_its_own(live):
+    neighbour = "[[devices]]\nprefix = 'C-'\ncount = 1\nlink = 'serial'\n"
+    fires = (COUNT, 'count = 1\nmisbehaviours = ["cross-fire"]')
+    result = live(fires, more=neighbour)
+    assert outcomes(result) == {"CLAIMED": 1}
+    assert result.measured.dispositions == {"MATCHED": 1, "NO_CLAIM": 1}
+
+
+def test_a_number_used_again_is_a_new_press_where_the_first_was_never_heard(live):
+    result = live(
+        (PRODUCTION, "window_s = 10"),
+        (COUNT, 'count = 1\nmisbehaviours = ["restart-at-zero"]'),
+        ("pause_s", "tries = 9\npause_s"),
+        more="[broker]\nqos = 0\n[[faults]]\nkind = 'service-cut-off'\nat_s = 0\nfor_s = 45\n",
+    )
+    assert outcomes(result) == {"CLAIMED": 1, "TIMED_OUT": 4}

@@ -146,11 +146,13 @@ class HeldButton:
         self._cell = CoinCell(make.battery_clicks, used) if make.battery_clicks else None
         self._device = self._begin(_used(used))
         self._odd: OddButton | None = None
+        self._neighbour: HeldButton | None = None
         self._touch: Touch | None = None
         self._free_ms = 0
 
     def wake(self, dice: random.Random, neighbour: HeldButton | None) -> None:
         """Give it its oddities; ``neighbour`` is who joins in a cross-fire."""
+        self._neighbour = neighbour
         topic = MqttEncoder(NAMESPACE)
         if RETAINED_COPY.name in self.make.misbehaviours:
             probe = ButtonDevice(self.device_id, ClickCounter(MemorySlot()), (topic,))
@@ -193,20 +195,28 @@ class HeldButton:
         return ButtonDevice(self.device_id, counter, (encoder,), key=self._key)
 
     def _send(self, frame: Frame) -> None:
-        """The button says something: because of a finger, or long after, while its cell lasts."""
+        """Something is said: because of a finger on this button, or long after."""
+        touch = self._touch
+        ear = None if touch is None else touch.station
+        if touch is not None and self._scene.loop.now_ms() > self._free_ms + _SAME_TOUCH_MS:
+            touch = None
+        who = self
+        if self._neighbour is not None and frame.click.device_id != self.device_id:
+            who = self._neighbour  # who joins in does so on a link of its own
+        who._say(frame, touch, ear)  # noqa: SLF001 - its kin
+
+    def _say(self, frame: Frame, touch: Touch | None, ear: Ear | None) -> None:
+        """The button says this, while its cell lasts; ``ear`` is the station where it lies."""
         if self._cell is not None:
             if self._cell.empty:
                 return
             self._cell.use()
         click, now_ms = frame.click, self._scene.loop.now_ms()
-        touch = self._touch
-        if touch is not None and now_ms > self._free_ms + _SAME_TOUCH_MS:
-            touch = None
         key = ((NAMESPACE, click.device_id), f"{click.boot_id}.{click.counter}")
         self._made.setdefault(key, Made(now_ms, touch))
         if self.make.link == "serial":
-            if self._touch is not None:
-                self._touch.station.hear(key, frame)
+            if ear is not None:
+                ear.hear(key, frame)
             return
         self._scene.remember(Said(key, frame.channel, frame.payload, click))
         if QUEUED_PRESS.name in self.make.misbehaviours:

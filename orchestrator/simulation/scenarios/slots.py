@@ -23,7 +23,7 @@ from orchestrator.simulation.nodes import ServiceNode, Told
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, HeldButton, Touch
 from orchestrator.simulation.scenarios.stream import SlotClaims, StationStream
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import Press, PressKey, hold
+from orchestrator.simulation.truth import PressKey, hold
 
 # A station that was killed is started again by whoever stands before it.
 _BACK_S: Final = (2.0, 20.0)
@@ -65,7 +65,7 @@ class StationHall:
     def hear(self, key: PressKey, frame: Frame) -> None:
         """The station's own driver hears a button on its cable."""
         now_ms = self.scene.loop.now_ms()
-        self.scene.presses.setdefault(key, Press(key[0], now_ms, simulated=False))
+        self.scene.pressed(key)
         raw = RawFrame(
             transport="serial",
             source="serial:/dev/ttyACM0",

@@ -31,7 +31,7 @@ from orchestrator.simulation.scenarios.slots import Ended, Slot, StationHall
 from orchestrator.simulation.scenarios.story import ClaimSeen, ClickSeen, Story
 from orchestrator.simulation.scenarios.upsets import Upsets
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import Press, PressKey
+from orchestrator.simulation.truth import PressKey
 
 Progress = Callable[[int, int], bool]
 """Told that so many units are through, of so many; says whether to go on."""
@@ -135,7 +135,7 @@ class ScenarioWorld(Course):
             self._matched[event.event_id] = ((event.namespace, event.device_id), event.press_id)
 
     def _pressed(self, key: PressKey) -> None:
-        self._scene.presses.setdefault(key, Press(key[0], self._loop.now_ms(), simulated=False))
+        self._scene.pressed(key)
 
     def _claim_ended(self, ended: Ended) -> None:
         told = ended.told
