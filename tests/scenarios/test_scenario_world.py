@@ -287,3 +287,13 @@ def test_a_number_used_again_is_a_new_press_where_the_first_was_never_heard(live
         more="[broker]\nqos = 0\n[[faults]]\nkind = 'service-cut-off'\nat_s = 0\nfor_s = 45\n",
     )
     assert outcomes(result) == {"CLAIMED": 1, "TIMED_OUT": 4}
+
+
+def test_a_service_that_cannot_keep_up_has_lost_nothing(live):
+    result = live(
+        (PRODUCTION, "commit_s = 0.25\nwindow_s = 10"),
+        (COUNT, 'count = 1\nkey = false\nmisbehaviours = ["counter-on-every-beacon"]'),
+        (NAME, f"{NAME}\npresses_again_s = 0.7\npresses = 100"),
+        more="[gateway]\nrepeats = 100\n",
+    )
+    assert "clicks still wait at the broker long after the last unit" in result.measured.violation

@@ -121,6 +121,13 @@ class ScenarioWorld(Course):
         assert store is not None
         await check_nothing_lost(store, truth)
         await check_all_ended(store, node.clock.now_ms(), GRACE_MS)
+        waiting = truth.due - truth.recorded
+        if waiting and not self._scene.broker.idle:
+            # Not lost: what was not recorded is not acknowledged either, and its turn comes.
+            raise UnfinishedError(
+                f"{len(waiting)} clicks still wait at the broker long after the last unit, as the"
+                " service cannot keep up; let commits be quicker, or buttons and gateway say less"
+            )
         if not any(one.forget for one in self._scenario.faults):
             check_all_heard(truth)
         for ended in self._ended:
