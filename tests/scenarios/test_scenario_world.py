@@ -70,9 +70,22 @@ def test_a_day_that_does_not_end_says_how_far_it_came(live):
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_the_slowest_commit_that_may_be_breaks_no_invariant(live, seed):
     result = live(
-        (PRODUCTION, "window_s = 10\ncommit_s = 1"), (NAME, f"{NAME}\nno_press = 0.5"), seed=seed
+        (PRODUCTION, "window_s = 10\ncommit_s = 0.25"), (NAME, f"{NAME}\nno_press = 0.5"), seed=seed
     )
     assert sum(outcomes(result).values()) == 4
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_button_that_talks_without_pause_does_not_keep_its_claim_open(live, seed):
+    talks = 'key = false\nmisbehaviours = ["counter-on-every-beacon", "repeats-for-ever"]'
+    result = live(
+        (PRODUCTION, f"{PRODUCTION}\nwindow_s = 10\ncommit_s = 0.25"),
+        (COUNT, f"count = 8\n{talks}"),
+        (NAME, f"{NAME}\npresses_again_s = 3"),
+        ('station = "desk"', 'station = "desk"\nslots = 2\ntries = 3'),
+        seed=seed,
+    )
+    assert outcomes(result) == {"TIMED_OUT": 24}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -92,7 +105,7 @@ def test_what_a_killed_station_would_have_been_told_breaks_nothing(live):
         "[[faults]]\nkind = 'station-killed'\nstation = 'desk'\nat_s = 5\n"
     )
     result = live(
-        (PRODUCTION, "commit_s = [0, 1]"),
+        (PRODUCTION, "commit_s = [0, 0.25]"),
         (COUNT, "count = 17"),
         ("pause_s = [1, 2]", "pause_s = 0"),
         more="[network]\ndelay_s = 0\nlose_request = 0.3\nlose_reply = 0.9\n" + faults,
