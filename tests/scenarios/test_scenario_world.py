@@ -310,3 +310,15 @@ def test_a_service_that_cannot_keep_up_has_lost_nothing(live):
         more="[gateway]\nrepeats = 100\n",
     )
     assert "clicks still wait at the broker long after the last unit" in result.measured.violation
+
+
+def test_what_a_broker_forgot_is_due_no_more(live):
+    result = live(
+        (PRODUCTION, "window_s = 10"),
+        (COUNT, 'count = 1\nmisbehaviours = ["restart-at-zero"]'),
+        ("pause_s", "tries = 9\npause_s"),
+        more="[[faults]]\nkind = 'service-restart'\nat_s = 3\nfor_s = 45\n"
+        "[[faults]]\nkind = 'broker-restart'\nat_s = 20\nfor_s = 1\nforget = true\n",
+        seed=5,
+    )
+    assert outcomes(result) == {"CLAIMED": 1, "TIMED_OUT": 1}

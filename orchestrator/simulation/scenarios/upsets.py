@@ -60,6 +60,9 @@ class Upsets:
             case "power-cut" | "service-restart":
                 await self._stop(fault)
             case "broker-restart":
+                if fault.forget:
+                    truth = self._service.truth
+                    truth.due &= truth.recorded
                 await self._scene.broker.restart(fault.for_s, forget=fault.forget)
             case "connections-cut":
                 self._scene.broker.cut_all("the line was cut")
