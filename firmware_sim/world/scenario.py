@@ -13,9 +13,8 @@ from firmware_sim.core.wire.click import MAX_DEVICE_ID_CHARS, check_device_id
 from firmware_sim.world.contacts import SWITCHES
 from firmware_sim.world.finger import HANDS
 from firmware_sim.world.misbehaviours import CROSS_FIRE, MISBEHAVIOURS
-from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table, nearest, shown
+from firmware_sim.world.tables import Bounds, ScenarioError, Spread, Table, check_seed, nearest
 
-SEED_MAX: Final = 2**63 - 1
 OUTCOMES: Final = ("claimed", "timed_out", "refused", "cancelled", "failed")
 DISPOSITIONS: Final = (
     "MATCHED", "DELIVERED", "DUPLICATE", "REPLAYED", "EARLY", "LATE", "NO_CLAIM",
@@ -217,13 +216,6 @@ def parse_scenario(text: str, name: str) -> Scenario:
     )
     _check_whole(scenario, name)
     return scenario
-
-
-def check_seed(seed: Any, what: str = "the seed") -> int:
-    """The seed, or a ScenarioError."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= SEED_MAX:
-        raise ScenarioError(f"{what} is {shown(seed)}; it must be a whole number, 0 to {SEED_MAX}")
-    return seed
 
 
 def _check_whole(scenario: Scenario, name: str) -> None:

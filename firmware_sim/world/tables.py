@@ -18,6 +18,7 @@ _MOST_BITS: Final = 128
 _MOST_CHARS: Final = 60
 # A shorter piece of a name stands in too many of them to be one that was cut off.
 _LEAST_PART: Final = 3
+SEED_MAX: Final = 2**63 - 1
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxlevel = 3
 
@@ -204,6 +205,13 @@ class Table:
         if not low <= value <= high:
             raise self.error(f"{key} is {_brief(value)}; it must be {low:g} to {high:g}")
         return float(value)
+
+
+def check_seed(seed: Any, what: str = "the seed") -> int:
+    """The seed, or a ScenarioError."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= SEED_MAX:
+        raise ScenarioError(f"{what} is {shown(seed)}; it must be a whole number, 0 to {SEED_MAX}")
+    return seed
 
 
 def shown(value: Any) -> str:

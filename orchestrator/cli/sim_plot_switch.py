@@ -43,8 +43,7 @@ def press_switch(name: str, pressed: Pressed) -> tuple[Trace, str]:
     from firmware_sim.core.clicks import CLICK_TYPES
     from firmware_sim.world.contacts import SWITCHES, trace_of
     from firmware_sim.world.finger import HANDS, Finger
-    from firmware_sim.world.scenario import check_seed
-    from firmware_sim.world.tables import ScenarioError, nearest
+    from firmware_sim.world.tables import ScenarioError, check_seed, nearest
 
     click, hand, seed = pressed.click or "SINGLE", pressed.hand or "measured", pressed.seed or 0
     for option, value, known in (("click", click, CLICK_TYPES), ("hand", hand, HANDS)):

@@ -87,8 +87,7 @@ def run(
 
 def _live(scenario: str, seed: int | None) -> Result:
     """The result, while somebody watches who may have enough of it."""
-    from firmware_sim.world.scenario import check_seed
-    from firmware_sim.world.tables import ScenarioError
+    from firmware_sim.world.tables import ScenarioError, check_seed
     from orchestrator.simulation.scenarios.run import load, run_scenario
 
     try:

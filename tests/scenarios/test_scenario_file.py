@@ -9,8 +9,8 @@ import pytest
 from firmware_sim.world.contacts import SWITCHES
 from firmware_sim.world.finger import HANDS
 from firmware_sim.world.misbehaviours import MISBEHAVIOURS
-from firmware_sim.world.scenario import FAULTS, OUTCOMES, SEED_MAX, check_seed, parse_scenario
-from firmware_sim.world.tables import Bounds, ScenarioError, Spread
+from firmware_sim.world.scenario import FAULTS, OUTCOMES, parse_scenario
+from firmware_sim.world.tables import SEED_MAX, Bounds, ScenarioError, Spread, check_seed
 from orchestrator.simulation.scenarios.run import SUPPLIED, supplied
 
 

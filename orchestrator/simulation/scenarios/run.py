@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from firmware_sim.world.scenario import Scenario, check_seed, parse_scenario
-from firmware_sim.world.tables import ScenarioError, nearest
+from firmware_sim.world.scenario import Scenario, parse_scenario
+from firmware_sim.world.tables import ScenarioError, check_seed, nearest
 from orchestrator.simulation.scenarios.results import Result, judge
 from orchestrator.simulation.scenarios.world import Progress, ScenarioWorld
 
