@@ -152,6 +152,8 @@ class Scenario:
     about: str
     seed: int
     profile: str
+    claim_click: str
+    """What kind of click a claim needs; ANY: each of them."""
     window_s: int
     commit_s: tuple[float, float]
     devices: tuple[Devices, ...]
@@ -201,6 +203,7 @@ def parse_scenario(text: str, name: str) -> Scenario:
         about=top.text("about", "", lines=True),
         seed=check_seed(0 if top.value("seed") is None else top.value("seed"), f"{name}: seed"),
         profile=top.choice("profile", ("dev", "demo", "production"), "production"),
+        claim_click=top.choice("claim_click", ("ANY", *CLICK_TYPES), "ANY"),
         window_s=top.count("window_s", 120, *_WINDOW_S),
         commit_s=top.span("commit_s", (0.0, 0.0), _LONGEST_COMMIT_S),
         devices=devices,

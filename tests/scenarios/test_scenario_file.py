@@ -62,6 +62,7 @@ def test_ids_have_as_many_digits_as_the_last_one(small):
         ("= [1, 2]", "= [-2, 1]", "is -2; it must be 0 to"),
         ("= [1, 2]", "= {p50 = 3, p95 = 1}", "p95 is 1, less than p50, 3"),
         ("= [1, 2]", "= {p50 = 3, p59 = 9}", "'p59' is no key here; did you mean 'p95'"),
+        ('profile = "production"', 'claim_click = "TWICE"', "'TWICE'; there are: ANY, SINGLE,"),
         ('profile = "production"', "window_s = 9", "window_s is 9; it must be 10 to 900"),
         ('profile = "production"', "window_s = 901", "window_s is 901; it must be 10 to 900"),
         ('profile = "production"', "seed = -1", "seed is -1; it must be a whole number, 0 to"),

@@ -322,3 +322,19 @@ def test_what_a_broker_forgot_is_due_no_more(live):
         seed=5,
     )
     assert outcomes(result) == {"CLAIMED": 1, "TIMED_OUT": 1}
+
+
+def test_a_double_click_that_falls_apart_is_the_wrong_kind(live):
+    result = live(
+        (PRODUCTION, f'{PRODUCTION}\nclaim_click = "DOUBLE"'),
+        (COUNT, "count = 40"),
+        ('hand = "steady"', 'hand = "slow"\nclick = "DOUBLE"\npresses_again_s = 4\npresses = 20'),
+    )
+    assert outcomes(result) == {"CLAIMED": 40}
+    assert result.measured.dispositions["WRONG_CLICK_TYPE"] >= 1
+
+
+def test_a_click_of_another_kind_than_the_claim_needs_claims_nothing(live):
+    result = live((PRODUCTION, f'{PRODUCTION}\nclaim_click = "LONG"\nwindow_s = 10'))
+    assert outcomes(result) == {"TIMED_OUT": 4}
+    assert result.measured.dispositions == {"WRONG_CLICK_TYPE": 4}

@@ -163,8 +163,12 @@ class ScenarioWorld(Course):
 
     def _only_service(self, folder: Path) -> ServiceNode:
         scenario, scene = self._scenario, self._scene
+        usual = for_profile(cast("Profile", scenario.profile))
+        wanted = None if scenario.claim_click == "ANY" else scenario.claim_click
         settings = replace(
-            for_profile(cast("Profile", scenario.profile)), claim_window_s=scenario.window_s
+            usual,
+            claim_window_s=scenario.window_s,
+            clicks=replace(usual.clicks, claim_click_type=wanted),
         )
         jumps_ms = round(sum(abs(one.by_s) for one in scenario.faults) * 1000)
         most_delay_ms = scene.plan.most_delay_ms + jumps_ms
