@@ -86,7 +86,10 @@ class Connection:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Connect, subscribe, publish the marker. Raises SourceAwayError or SourceRefusedError."""
+        """Connect, subscribe, publish the marker. Raises SourceAwayError or SourceRefusedError.
+
+        One that failed on the way and has messages to hand out counts as open until they are.
+        """
         client = self._client = self._build(await tls_context(self._spec))
         try:
             await enter(client)
@@ -100,6 +103,11 @@ class Connection:
                 # now on, so what a caller publishes after `open` is never told to be queued.
                 await self._publish_marker(client)
         except aiomqtt.MqttError as error:
+            if self._failure is not None and self._arrived:
+                # More came of our session than we hold, and the broker's answer is behind it. What
+                # we hold is handled before the failure is told: were it thrown away, the next
+                # connection would come no further than this one, nor any after it.
+                return
             raise SourceAwayError(self._spec.shown, f"lost while subscribing: {error}") from error
         if self._persistent:
             self._tasks = [
