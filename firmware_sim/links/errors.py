@@ -11,3 +11,7 @@ class LinkError(Exception):
         self.link = link
         self.problem = problem
         self.remedy = remedy
+
+
+class LinkBusyError(LinkError):
+    """The broker lets nobody in at this moment, and may in the next."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from firmware_sim.links.errors import LinkError
+from firmware_sim.links.errors import LinkBusyError, LinkError
 from firmware_sim.links.fleet_button import FleetButton
 from firmware_sim.links.fleet_door import Door
 from firmware_sim.links.latencies import Latencies
@@ -78,6 +78,11 @@ class Fleet:
     def connected(self) -> int:
         """How many buttons the broker has let in and not lost since."""
         return self._door.inside
+
+    @property
+    def last_loss(self) -> str:
+        """Why the last connection that ended did; empty when none has."""
+        return self._door.last_reason
 
     @property
     def unacknowledged(self) -> int:
@@ -256,11 +261,15 @@ class Fleet:
         button.heard_s = self._now_s
         try:
             acknowledged = button.hear(data)
+        except LinkBusyError as busy:
+            self._lose(button, f"the broker {busy.problem}")
+            return
         except LinkError as failure:
             self._failure = failure
             return
         if acknowledged:
             self.acknowledged += acknowledged
+            button.failures = 0
             self.latencies.add(self._now_s - said_s)
             if self._now_s < self._flat_out_until_s:
                 button.pressed += acknowledged
@@ -296,6 +305,8 @@ class Fleet:
         """The connection is over: the button comes to the door again after a while."""
         if button.connected:
             self.reconnects += 1
+            if button.said == button.acknowledged:
+                button.failures = 0  # it served until now; else its words may be what ended it
         self._drop(button)
         self._door.come_back(button, reason, self._now_s)
 

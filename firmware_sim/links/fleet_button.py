@@ -43,7 +43,7 @@ class FleetButton:
         self.early: set[int] | None = None
         """Acknowledged ahead of an earlier click: no broker should, and some may."""
         self.failures = 0
-        """Connections in a row that ended before the broker let it in."""
+        """Connections in a row that were of no use: refused, or lost over what it said."""
         self.socket: socket.socket | None = None
         self.answers: Answers | None = None
         self.outbox = b""

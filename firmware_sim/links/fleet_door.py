@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import heapq
 import os
 import secrets
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from firmware_sim.links.errors import LinkError
@@ -21,6 +22,8 @@ from firmware_sim.links.mqtt_url import parse_mqtt_url
 # Connecting at once: Mosquitto's queue at its port holds 100, and beyond it a connection waits for
 # a second and more.
 _AT_THE_DOOR: Final = 64
+
+_Choice = tuple[socket.AddressFamily, tuple[str, int]]
 
 _RETRY_FIRST_S: Final = 0.25
 _RETRY_CAP_S: Final = 10.0
@@ -55,6 +58,11 @@ class Door:
         self._progress_s: float | None = None
         self._last_reason = ""
 
+    @property
+    def last_reason(self) -> str:
+        """Why the last connection that ended did; empty when none has."""
+        return self._last_reason
+
     async def find_broker(self) -> None:
         """Look the host up, once for all. Raises LinkError."""
         loop = asyncio.get_running_loop()
@@ -64,9 +72,23 @@ class Door:
             )
         except OSError as error:
             raise self.unreachable(error) from error
-        self._family, _, _, _, where = found[0]
-        self._broker = (str(where[0]), int(where[1]))
+        choices = [(family, (str(at[0]), int(at[1]))) for family, _, _, _, at in found]
+        self._family, self._broker = await self._first_open(choices)
         self._sources = local_addresses(self._broker[0], self._devices)
+
+    async def _first_open(self, choices: Sequence[_Choice]) -> _Choice:
+        """The first at which somebody listens; the first of all when nobody does anywhere.
+
+        ``localhost`` is ::1 before it is 127.0.0.1, and most brokers listen at the latter alone.
+        """
+        for family, where in choices if len(choices) > 1 else []:
+            with socket.socket(family, socket.SOCK_STREAM) as trial:
+                trial.setblocking(False)
+                with contextlib.suppress(OSError):  # a TimeoutError is one
+                    async with asyncio.timeout(self._patience_s):
+                        await asyncio.get_running_loop().sock_connect(trial, where)
+                    return family, where
+        return choices[0]
 
     def admit(self, buttons: Iterable[FleetButton]) -> None:
         """These want to come in."""
@@ -124,7 +146,6 @@ class Door:
         self._knocking.pop(button, None)
         self._progress_s = now_s
         self.inside += 1
-        button.failures = 0
 
     def leave(self, button: FleetButton) -> None:
         """The connection of this button is about to be closed."""

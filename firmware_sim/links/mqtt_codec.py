@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from firmware_sim.links.errors import LinkError
+from firmware_sim.links.errors import LinkBusyError, LinkError
 
 # The answers to a button have 2 or 4 bytes; nothing longer is for somebody who never subscribes.
 _MAX_ANSWER_BYTES = 4
@@ -18,10 +18,11 @@ _CONNACK, _PUBACK, _PINGRESP = 0x20, 0x40, 0xD0
 _CONNECT, _PUBLISH_QOS_1, _RETAIN, _DISCONNECT, _PINGREQ = 0x10, 0x32, 0x01, 0xE0, 0xC0
 
 # Table 3.1 of the standard.
+_UNAVAILABLE = 3
 _REFUSED = {
     1: ("does not speak MQTT 3.1.1", "use another broker"),
     2: ("refuses the client id", "use another one"),
-    3: ("is not available now", "try again later"),
+    _UNAVAILABLE: ("is not available now", "try again later"),
     4: ("refuses the user or the password", "mend them in the URL"),
     5: ("does not let this user connect", "give a user and a password in the URL, or allow it"),
 }
@@ -72,7 +73,8 @@ class Answers:
     def feed(self, data: bytes) -> list[int]:
         """The packet ids that these bytes acknowledge.
 
-        Raises LinkError when the broker refuses us or says what no broker says to a button.
+        Raises LinkError when the broker refuses us or says what no broker says to a button,
+        LinkBusyError when it may let us in later.
         """
         data = self._held + data
         acknowledged: list[int] = []
@@ -97,7 +99,8 @@ class Answers:
     def _let_in(self, code: int) -> None:
         if code:
             problem, remedy = _REFUSED.get(code, (f"refuses us with code {code}", "look it up"))
-            raise LinkError(self._link, problem, remedy)
+            kind = LinkBusyError if code == _UNAVAILABLE else LinkError
+            raise kind(self._link, problem, remedy)
         self.connected = True
 
     def _nonsense(self, data: bytes) -> LinkError:

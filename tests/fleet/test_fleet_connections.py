@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import signal
+import socket
 
 import aiomqtt
 import pytest
@@ -160,6 +161,63 @@ async def test_a_broker_that_refuses_the_user_is_told_at_once():
     async with peer(strict) as url, Fleet(FleetPlan(devices=3, boot_id=1), url) as fleet:
         with pytest.raises(LinkError, match="does not let this user connect"):
             await fleet.connect()
+
+
+async def test_a_broker_that_is_not_available_to_one_button_is_asked_again():
+    came = 0
+
+    async def busy_once(reader, writer):
+        nonlocal came
+        came += 1
+        code = 3 if came == 2 else 0
+        await reader.read(100)
+        writer.write(bytes([0x20, 2, 0, code]))
+        await reader.read()
+
+    async with peer(busy_once) as url, Fleet(FleetPlan(devices=3, boot_id=1), url) as fleet:
+        await fleet.connect()
+        assert fleet.connected == 3
+        assert fleet.last_loss == "the broker is not available now"
+    assert came == 4
+
+
+async def test_a_button_whose_words_end_its_connection_comes_back_later_and_later():
+    came = 0
+
+    async def choking(reader, writer):
+        nonlocal came
+        came += 1
+        await reader.read(100)
+        writer.write(bytes([0x20, 2, 0, 0]))
+        await reader.read(100)
+
+    async with peer(choking) as url, Fleet(FleetPlan(devices=1, boot_id=1), url) as fleet:
+        await fleet.connect()
+        fleet.press(0)
+        assert not await fleet.settle(1.2)
+        assert fleet.last_loss == "the broker closed it"
+    # At once, after 0.25 s and after 0.5 s more; the next is a second after that.
+    assert came <= 3
+
+
+async def test_of_several_addresses_the_one_is_taken_at_which_a_broker_listens(monkeypatch):
+    async def broker(reader, writer):
+        if await reader.read(100):  # else it was only looked whether somebody listens
+            writer.write(bytes([0x20, 2, 0, 0]))
+            await reader.read()
+
+    async def two(host, port, **_):
+        stream = (socket.SOCK_STREAM, 6, "")
+        return [
+            (socket.AF_INET, *stream, ("127.0.0.2", port)),
+            (socket.AF_INET, *stream, ("127.0.0.1", port)),
+        ]
+
+    async with peer(broker) as url:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", two)
+        async with Fleet(FleetPlan(devices=3, boot_id=1), url) as fleet:
+            await fleet.connect()
+            assert fleet.connected == 3
 
 
 async def test_silent_buttons_ping_within_their_keep_alive():
