@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from math import ceil, isfinite
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.app import FAILED, UNUSABLE, CommandError, run_async, usage
+from orchestrator.cli.app import CANCELLED, FAILED, UNUSABLE, CommandError, run_async, usage
 from orchestrator.cli.options import DEFAULT, AccessKey, AsJson, Namespace, check_broker_url
 from orchestrator.cli.output import note, print_json, print_table, say
 
@@ -69,9 +70,10 @@ def fleet(
 
     With --data the claim service on that folder is judged: every click that the broker took must
     be on record, once. A service of this command's own listens if none runs there. With --service
-    and --claim the same is asked over the service's API. Exit code 1: something was lost.
+    and --claim the same is asked over the service's API. Exit code 1: something was lost. Ctrl-C
+    prints the figures so far.
     """
-    from orchestrator.runtime.fleet import FleetWanted
+    from orchestrator.runtime.fleet import FleetReport, FleetWanted
 
     if claim and data is None and service is None:
         usage("Nobody to claim from: give --data or --service.", f"{_EXAMPLE} --data DIR --claim")
@@ -104,12 +106,14 @@ def fleet(
         access_key=access_key,
         keep_alive_s=keep_alive,
     )
-    report = run_async(lambda: _run(wanted, as_json=as_json), fast=True)
+    report = FleetReport(devices=devices)
+    run_async(lambda: _run(wanted, report, as_json=as_json), fast=True)
+    code = 0 if report.good else FAILED
     if as_json:
-        print_json(_document(report))
+        print_json(_document(report, code))
     else:
         _print(report)
-    raise SystemExit(0 if report.good else FAILED)
+    raise SystemExit(code)
 
 
 def _rate(text: str) -> float | None:
@@ -141,7 +145,19 @@ def _plan(devices: int, seed: int, namespace: str, prefix: str) -> Any:
         usage(str(error))
 
 
-async def _run(wanted: FleetWanted, *, as_json: bool) -> FleetReport:
+async def _run(wanted: FleetWanted, report: FleetReport, *, as_json: bool) -> None:
+    """Fill the report. One of a run that is cancelled is printed here, as far as it goes."""
+    try:
+        await _follow(wanted, report, as_json=as_json)
+    except asyncio.CancelledError:
+        if as_json:
+            print_json(_document(report, CANCELLED))
+        else:
+            print_table(("what", "figure"), _rows(report))
+        raise
+
+
+async def _follow(wanted: FleetWanted, report: FleetReport, *, as_json: bool) -> None:
     from firmware_sim.links.errors import LinkError
     from orchestrator.cli.sim_progress import Progress
     from orchestrator.runtime.fleet import run_fleet
@@ -149,7 +165,7 @@ async def _run(wanted: FleetWanted, *, as_json: bool) -> FleetReport:
 
     with Progress(silent=as_json) as progress:
         try:
-            return await run_fleet(wanted, tell=progress.tell, warn=note)
+            await run_fleet(wanted, report=report, tell=progress.tell, warn=note)
         except LinkError as error:
             raise CommandError(str(error), code=UNUSABLE) from None
         except ServiceUrlError as error:
@@ -157,12 +173,12 @@ async def _run(wanted: FleetWanted, *, as_json: bool) -> FleetReport:
 
 
 def _print(report: FleetReport) -> None:
-    print_table(("what", "figure"), [(name, text) for name, text in _rows(report)])
+    print_table(("what", "figure"), _rows(report))
     verdict = report.verdict
     unacknowledged = report.clicks - report.acknowledged
     if unacknowledged:
         say(f"FAILED: {unacknowledged} clicks were not acknowledged by the broker in time")
-        say("  is it still running, and does its log say why it closed connections?")
+        say(_why_not_acknowledged(report))
     if verdict is None:
         return
     if verdict.good:
@@ -177,8 +193,11 @@ def _print(report: FleetReport) -> None:
 
 
 def _rows(report: FleetReport) -> list[tuple[str, str]]:
+    connected = f"{report.connected} of {report.devices}"
+    if report.connect_s is not None:
+        connected = f"{report.devices} in {report.connect_s:.1f} s"
     rows = [
-        ("buttons connected", f"{report.devices} in {report.connect_s:.1f} s"),
+        ("buttons connected", connected),
         ("clicks acknowledged", f"{report.acknowledged} of {report.clicks}"),
         ("rate", f"{report.rate:.0f} clicks/s"),
         ("reconnects", str(report.reconnects)),
@@ -198,13 +217,36 @@ def _rows(report: FleetReport) -> list[tuple[str, str]]:
     return rows
 
 
+def _why_not_acknowledged(report: FleetReport) -> str:
+    """What kept the broker from it."""
+    away = report.devices - report.connected
+    if away:
+        return (
+            f"  {away} of {report.devices} buttons are not connected ({report.last_loss}):"
+            " is the broker still running, and what does its log say?"
+        )
+    if report.reconnects:
+        return (
+            f"  connections ended {report.reconnects} times ({report.last_loss}):"
+            " does the broker's log say why?"
+        )
+    return (
+        f"  it takes no more than these {report.rate:.0f} a second of"
+        f" {report.devices} buttons: take a lower --rate, or more --devices"
+    )
+
+
 def _why_lost(report: FleetReport) -> str:
     """Where the clicks may have gone, and what to do about it."""
     queue = "set max_queued_messages 0 in mosquitto.conf and restart it"
     if report.dropped:
         return f"  {report.broker.version} says that it threw away {report.dropped}: {queue}"
     if report.verdict is not None and report.verdict.on_record == 0:
-        return "  none arrived: does the service listen to this broker and this namespace?"
+        return (
+            "  none arrived: does the service listen to this broker and this namespace, and may"
+            " this user publish there? Mosquitto acknowledges also what its acl_file or its"
+            " message_size_limit forbids"
+        )
     if report.reconnects >= report.devices:
         return (
             "  every button had to connect again: a broker that restarts forgets for whom it queues"
@@ -218,15 +260,17 @@ def _why_lost(report: FleetReport) -> str:
     )
 
 
-def _document(report: FleetReport) -> dict[str, Any]:
+def _document(report: FleetReport, code: int) -> dict[str, Any]:
     verdict = report.verdict
     return {
         "devices": report.devices,
-        "connectSeconds": round(report.connect_s, 3),
+        "connected": report.connected,
+        "connectSeconds": None if report.connect_s is None else round(report.connect_s, 3),
         "clicks": report.clicks,
         "acknowledged": report.acknowledged,
         "clicksPerSecond": round(report.rate, 1),
         "reconnects": report.reconnects,
+        "lastLoss": report.last_loss or None,
         "ackP50Ms": report.ack_p50_ms,
         "ackP99Ms": report.ack_p99_ms,
         "broker": report.broker.version,
@@ -244,5 +288,5 @@ def _document(report: FleetReport) -> dict[str, Any]:
                 for name, finding in verdict.faults.items()
             },
         },
-        "exitCode": 0 if report.good else FAILED,
+        "exitCode": code,
     }

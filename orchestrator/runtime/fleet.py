@@ -65,10 +65,15 @@ class FleetReport:
     """What a run came to."""
 
     devices: int
-    connect_s: float = 0.0
+    connected: int = 0
+    """How many buttons are connected now, or were at the end."""
+    connect_s: float | None = None
+    """How long it took until all were in; None when they never were."""
     clicks: int = 0
     acknowledged: int = 0
     reconnects: int = 0
+    last_loss: str = ""
+    """Why the last connection that ended did."""
     click_s: float = 0.0
     """From the first click to the last PUBACK that came."""
     ack_p50_ms: float | None = None
@@ -95,10 +100,18 @@ def quiet(what: str, done: int, of: int) -> None:
 
 
 async def run_fleet(
-    wanted: FleetWanted, *, tell: Tell = quiet, warn: Callable[[str], None] = lambda _: None
+    wanted: FleetWanted,
+    *,
+    report: FleetReport | None = None,
+    tell: Tell = quiet,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> FleetReport:
-    """Do it all. Raises LinkError, StoreError, SourceError, ServiceAwayError, ServiceUrlError."""
-    report = FleetReport(devices=wanted.plan.devices)
+    """Do it all. Raises LinkError, StoreError, SourceError, ServiceAwayError, ServiceUrlError.
+
+    ``report``, where one is handed in, says also after a cancellation what it had come to.
+    """
+    if report is None:
+        report = FleetReport(devices=wanted.plan.devices)
     async with (
         Fleet(wanted.plan, wanted.mqtt, keep_alive_s=wanted.keep_alive_s) as fleet,
         open_ground(
@@ -134,7 +147,10 @@ async def run_fleet(
 async def _connect(fleet: Fleet, report: FleetReport, tell: Tell) -> None:
     """Bring all buttons in."""
     started_s = time.monotonic()
-    await fleet.connect(lambda inside: tell("connecting", inside, report.devices))
+    try:
+        await fleet.connect(lambda inside: tell("connecting", inside, report.devices))
+    finally:
+        report.connected = fleet.connected
     report.connect_s = time.monotonic() - started_s
 
 
@@ -143,6 +159,23 @@ async def _click(
 ) -> FleetClaims | None:
     """All clicks, to their last PUBACK."""
     started_s = time.monotonic()
+    try:
+        claims = await _press(fleet, wanted, ground, tell)
+        await fleet.settle(_SETTLE_S)
+    finally:
+        report.click_s = time.monotonic() - started_s
+        report.clicks, report.acknowledged = fleet.pressed, fleet.acknowledged
+        report.connected, report.reconnects = fleet.connected, fleet.reconnects
+        report.last_loss = fleet.last_loss
+        report.ack_p50_ms = fleet.latencies.quantile_ms(0.5)
+        report.ack_p99_ms = fleet.latencies.quantile_ms(0.99)
+    return claims
+
+
+async def _press(
+    fleet: Fleet, wanted: FleetWanted, ground: Ground, tell: Tell
+) -> FleetClaims | None:
+    """All clicks; with those who claim, if any do."""
     total = round((wanted.rate or 0) * wanted.duration_s)
     claims = None
     if wanted.claim and ground.api is not None and wanted.rate is not None:
@@ -156,12 +189,6 @@ async def _click(
         await fleet.click(
             wanted.rate, wanted.duration_s, lambda made: tell("clicking", made, total)
         )
-    await fleet.settle(_SETTLE_S)
-    report.click_s = time.monotonic() - started_s
-    report.clicks, report.acknowledged = fleet.pressed, fleet.acknowledged
-    report.reconnects = fleet.reconnects
-    report.ack_p50_ms = fleet.latencies.quantile_ms(0.5)
-    report.ack_p99_ms = fleet.latencies.quantile_ms(0.99)
     return claims
 
 

@@ -43,7 +43,7 @@ async def _connected(url: str, devices: int) -> list[tuple[str, str, str]]:
             "simulated buttons in one process, own connection each",
             "≥ 15,000, or the limit of open files less 1,000",
             (
-                f"{report.devices:,} in {report.connect_s:.1f} s"
+                f"{report.devices:,} in {report.connect_s or 0:.1f} s"
                 f" (limit {_file_limit():,}), {report.reconnects} lost"
             ),
         ),
