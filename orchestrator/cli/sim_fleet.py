@@ -186,8 +186,10 @@ def _print(report: FleetReport) -> None:
         say(f"{'PASSED' if report.good else '  of those that it took'}: no lost click{claims}")
         return
     for name, finding in verdict.faults.items():
-        more = ", ..." if finding.count > len(finding.named) else ""
+        more = ", ..." if finding.more else ""
         say(f"FAILED: {finding.count} {name}: {', '.join(finding.named)}{more}")
+    if report.gave_up:
+        say("  not one of them came through, so no more were begun")
     if verdict.lost.count:
         say(_why_lost(report))
 
@@ -270,6 +272,7 @@ def _document(report: FleetReport, code: int) -> dict[str, Any]:
         "acknowledged": report.acknowledged,
         "clicksPerSecond": round(report.rate, 1),
         "reconnects": report.reconnects,
+        "gaveUp": report.gave_up,
         "lastLoss": report.last_loss or None,
         "ackP50Ms": report.ack_p50_ms,
         "ackP99Ms": report.ack_p99_ms,

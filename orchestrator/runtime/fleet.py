@@ -83,6 +83,8 @@ class FleetReport:
     """Messages that the broker says it threw away during the run; None when it does not say."""
     verdict: Verdict | None = None
     own_service: bool = False
+    gave_up: bool = False
+    """It began no more claims, since not one had come through."""
 
     @property
     def rate(self) -> float:
@@ -161,6 +163,7 @@ async def _click(
     started_s = time.monotonic()
     try:
         claims = await _press(fleet, wanted, ground, tell)
+        report.gave_up = claims is not None and claims.gave_up
         await fleet.settle(_SETTLE_S)
     finally:
         report.click_s = time.monotonic() - started_s
@@ -305,9 +308,8 @@ class _Look:
     def _unclaimed(self) -> Finding:
         if self.claims is None:
             return Finding()
-        return Finding.of(
-            f"{self.plan.device_id(index)}: {why}" for index, why in self.claims.failed.items()
-        )
+        failed = self.claims.failed.items()
+        return Finding.by_reason({self.plan.device_id(index): why for index, why in failed})
 
 
 async def _ask_for_dropped(wanted: FleetWanted, report: FleetReport) -> None:

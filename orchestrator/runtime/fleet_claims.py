@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from firmware_sim.links.fleet import Fleet
 from orchestrator.domain.errors import ClickclaimError, RefusedError, TakenError
+from orchestrator.domain.events import DISPOSITIONS
 from orchestrator.ports import ClaimApi, Fact, ServiceAwayError
 
 # Claims under way at once, in process and over HTTP. More would only wait for each other.
@@ -19,6 +20,12 @@ AT_ONCE_REMOTE: Final = 64
 _LOOK_AGAIN_S: Final = 2.0
 _RETRY_S: Final = 0.5
 _TICK_S: Final = 0.004
+# What a service's policy makes of a press, and would make of another one.
+_NEVER_MATCHED: Final = {
+    name: sentence
+    for name, sentence in DISPOSITIONS.items()
+    if name in {"WRONG_CLICK_TYPE", "SIMULATED_REFUSED", "EVIDENCE_TOO_WEAK"}
+}
 
 
 class ClaimFailedError(Exception):
@@ -45,6 +52,8 @@ class FleetClaims:
         """Whose claims these are; known from the first that ended."""
         self.claimed: set[int] = set()
         self.failed: dict[int, str] = {}
+        self.gave_up = False
+        """Not one of the first ``at_once`` came through: no more were begun."""
         self._fleet = fleet
         self._api = api
         self._run_id = run_id
@@ -52,23 +61,25 @@ class FleetClaims:
         self._patience_s = patience_s
         self._busy: set[int] = set()
         self._pressed: dict[str, asyncio.Event] = {}
+        self._refused: dict[str, str] = {}
 
     async def run(
         self, rate: float, duration_s: float, on_progress: Callable[[int], None]
     ) -> float:
         """Take ``rate`` turns a second for so long, or as many as the service bears; the seconds
-        that it took."""
+        that it took. Ends early when it gives up."""
         listener = asyncio.create_task(self._listen(), name="facts of the fleet")
         started_s, wanted, made = time.monotonic(), round(rate * duration_s), 0
         turns = self._fleet.plan.turns()
         try:
             async with asyncio.TaskGroup() as group:
-                while made < wanted:
+                while made < wanted and not self.gave_up:
                     due = min(wanted, int((time.monotonic() - started_s) * rate) + 1)
                     while made < due and len(self._busy) < self._at_once:
                         self._turn(self._free(turns), group)
                         made += 1
                     on_progress(made)
+                    self.gave_up = len(self.failed) >= self._at_once and not self.claimed
                     await asyncio.sleep(_TICK_S)
         finally:
             listener.cancel()
@@ -103,6 +114,7 @@ class FleetClaims:
         finally:
             self._busy.discard(index)
             self._pressed.pop(device_id, None)
+            self._refused.pop(device_id, None)
 
     async def _steps(self, index: int, device_id: str) -> None:
         claim_id = f"{self._run_id}-{index}"
@@ -117,6 +129,8 @@ class FleetClaims:
             opened = await self._api.initiate(device_id, invocation=claim_id)
         self._fleet.press(index)
         await self._wait(pressed, opened.attempt_id)
+        if device_id in self._refused:
+            raise ClaimFailedError(f"its press was {self._refused[device_id]}")
         await self._api.finalize(device_id, tags=None, if_epoch=opened.epoch, invocation=claim_id)
         if not self.account:
             attempt = await self._api.attempt(opened.attempt_id)
@@ -155,7 +169,12 @@ class FleetClaims:
             await asyncio.sleep(_RETRY_S)
 
     def _hear(self, fact: Fact) -> None:
-        if fact.kind == "click" and fact.data.get("disposition") == "MATCHED":
-            waiting = self._pressed.get(fact.device_id)
-            if waiting is not None:
-                waiting.set()
+        waiting = self._pressed.get(fact.device_id)
+        if fact.kind != "click" or waiting is None:
+            return
+        disposition = fact.data.get("disposition")
+        for name, sentence in _NEVER_MATCHED.items():
+            if disposition == name:
+                self._refused[fact.device_id] = f"{name}: {sentence}"
+        if disposition == "MATCHED" or fact.device_id in self._refused:
+            waiting.set()

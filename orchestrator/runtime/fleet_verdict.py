@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from firmware_sim.links.fleet import Fleet
@@ -76,12 +76,26 @@ class Finding:
 
     count: int = 0
     named: tuple[str, ...] = ()
+    more: bool = False
+    """Not all are named."""
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Finding:
         """These faults."""
         every = list(names)
-        return cls(count=len(every), named=tuple(every[:_NAMED]))
+        return cls(count=len(every), named=tuple(every[:_NAMED]), more=len(every) > _NAMED)
+
+    @classmethod
+    def by_reason(cls, faults: Mapping[str, str]) -> Finding:
+        """These faults, each with its reason, and each reason once."""
+        names: dict[str, list[str]] = {}
+        for name, why in faults.items():
+            names.setdefault(why, []).append(name)
+        named = [
+            f"{first}{f' and {len(others)} more' if others else ''}: {why}"
+            for why, (first, *others) in names.items()
+        ]
+        return replace(cls.of(named), count=len(faults))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

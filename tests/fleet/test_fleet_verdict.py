@@ -150,6 +150,13 @@ def wanted(broker, folder, **changes):
     return FleetWanted(**values)
 
 
+def test_faults_of_one_reason_are_named_once_and_counted_each():
+    finding = Finding.by_reason({"A": "no", "B": "late", "C": "no", "D": "no"})
+    assert finding == Finding(count=4, named=("A and 2 more: no", "B: late"))
+    many = Finding.by_reason({str(number): f"reason {number}" for number in range(11)})
+    assert (many.count, len(many.named), many.more) == (11, 10, True)
+
+
 @pytest.mark.mosquitto
 async def test_a_service_that_keeps_up_is_told_so(broker, tmp_path):
     warned = []
@@ -171,6 +178,33 @@ async def test_a_fleet_is_claimed_and_then_clicks_for_its_owner_again_and_again(
         assert report.good
         assert report.verdict.claimed == 100
         assert report.verdict.dispositions["MATCHED"] == 100
+
+
+@pytest.mark.mosquitto
+async def test_a_policy_that_refuses_a_press_is_told_at_once_and_no_more_claims_are_begun(
+    broker, tmp_path
+):
+    from orchestrator.runtime import fleet_claims
+    from orchestrator.runtime.fleet import Fleet
+
+    plan = FleetPlan(devices=50, boot_id=int(time.time()))
+    production = replace(for_profile("production"), register_on_initiate=True)
+    async with (
+        open_service(production, tmp_path / "data") as service,
+        service.listening([await service.ingest.open(broker.url)]),
+        Fleet(plan, broker.url) as fleet,
+    ):
+        await service.ingest.wait_reading(30)
+        await fleet.connect()
+        claims = fleet_claims.FleetClaims(fleet, service.api(), run_id="r", at_once=5)
+        async with asyncio.timeout(15):  # the patience for one claim alone is 20 s
+            await claims.run(1000, 3600, lambda _: None)
+    assert claims.gave_up
+    assert claims.claimed == set()
+    assert 5 <= len(claims.failed) < 50
+    assert set(claims.failed.values()) == {
+        "its press was EVIDENCE_TOO_WEAK: neither authenticated nor heard by a station's own driver"
+    }
 
 
 class Leaky:
