@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FLAT_OUT = "max"
 _MOST_A_SECOND = 1_000_000
+# A rate below this share of the one asked for is told beside it.
+_NEARLY = 0.95
 _EXAMPLE = "clickclaim sim fleet --mqtt mqtt://127.0.0.1:1883/ --devices 1000 --rate 100"
 
 
@@ -198,10 +200,13 @@ def _rows(report: FleetReport) -> list[tuple[str, str]]:
     connected = f"{report.connected} of {report.devices}"
     if report.connect_s is not None:
         connected = f"{report.devices} in {report.connect_s:.1f} s"
+    rate = f"{report.rate:.0f} clicks/s"
+    if report.wanted_rate is not None and report.rate < _NEARLY * report.wanted_rate:
+        rate += f", of {report.wanted_rate:g} asked for"
     rows = [
         ("buttons connected", connected),
         ("clicks acknowledged", f"{report.acknowledged} of {report.clicks}"),
-        ("rate", f"{report.rate:.0f} clicks/s"),
+        ("rate", rate),
         ("reconnects", str(report.reconnects)),
     ]
     if report.ack_p50_ms is not None and report.ack_p99_ms is not None:

@@ -69,6 +69,8 @@ class FleetReport:
     """How many buttons are connected now, or were at the end."""
     connect_s: float | None = None
     """How long it took until all were in; None when they never were."""
+    wanted_rate: float | None = None
+    """Clicks or claims a second that were asked for; None flat out."""
     clicks: int = 0
     acknowledged: int = 0
     reconnects: int = 0
@@ -114,6 +116,7 @@ async def run_fleet(
     """
     if report is None:
         report = FleetReport(devices=wanted.plan.devices)
+    report.wanted_rate = wanted.rate
     async with (
         Fleet(wanted.plan, wanted.mqtt, keep_alive_s=wanted.keep_alive_s) as fleet,
         open_ground(
@@ -275,12 +278,12 @@ class _Look:
         )
 
     async def _counts(self, expected: dict[str, int], tell: Tell) -> dict[str, int]:
-        """Clicks on record by device, asked for again where some lack."""
+        """Clicks on record by device, asked for again where some lack until no more come."""
         api = as_remote(self.ground.api)
         assert api is not None
         counts: dict[str, int] = {}
         turns = asyncio.Semaphore(_ASK_AT_ONCE)
-        until_s = time.monotonic() + self.still_s
+        moved_s = time.monotonic()
 
         async def count(name: str) -> None:
             async with turns:
@@ -289,11 +292,14 @@ class _Look:
 
         while True:
             lacking = [name for name in expected if counts.get(name, -1) < expected[name]]
-            if not lacking or (counts and time.monotonic() > until_s):
+            if not lacking or (counts and time.monotonic() - moved_s > self.still_s):
                 return counts
+            before = sum(counts.values())
             async with asyncio.TaskGroup() as group:
                 for name in lacking:
                     group.create_task(count(name))
+            if sum(counts.values()) > before:
+                moved_s = time.monotonic()
             tell("asking for the record", len(counts), len(expected))
             await asyncio.sleep(_LOOK_S)
 

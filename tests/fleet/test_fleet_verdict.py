@@ -16,7 +16,9 @@ from hardware.click import RawFrame
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.devices import CLAIMED, Claim, Device
 from orchestrator.domain.events import DeviceEvent, Evidence
-from orchestrator.runtime.fleet import FleetWanted, run_fleet
+from orchestrator.remote import RemoteClaims
+from orchestrator.runtime.fleet import FleetWanted, _Look, quiet, run_fleet
+from orchestrator.runtime.fleet_ground import Ground
 from orchestrator.runtime.fleet_verdict import Claimed, Finding, Tally, Verdict, judge_claims
 from orchestrator.runtime.service import open_service
 from orchestrator.settings import for_profile
@@ -155,6 +157,24 @@ def test_faults_of_one_reason_are_named_once_and_counted_each():
     assert finding == Finding(count=4, named=("A and 2 more: no", "B: late"))
     many = Finding.by_reason({str(number): f"reason {number}" for number in range(11)})
     assert (many.count, len(many.named), many.more) == (11, 10, True)
+
+
+class Growing(RemoteClaims):
+    """A service whose record has one click more at each look."""
+
+    def __init__(self):
+        self.looks = 0
+
+    async def click_count(self, device_id, from_ms, to_ms):
+        self.looks += 1
+        return self.looks
+
+
+async def test_a_record_that_still_grows_is_asked_for_again_however_long_that_takes():
+    api = Growing()
+    look = _Look(None, PLAN, Ground(api=api), None, since_ms=0, still_s=0.3)
+    async with asyncio.timeout(20):
+        assert await look._counts({PLAN.device_id(0): 5}, quiet) == {PLAN.device_id(0): 5}
 
 
 @pytest.mark.mosquitto

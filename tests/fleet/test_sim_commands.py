@@ -310,11 +310,13 @@ def test_clicks_that_were_not_acknowledged_are_told_with_what_kept_the_broker(
             clicks=900,
             acknowledged=100,
             click_s=2.0,
+            wanted_rate=450,
             reconnects=reconnects,
             last_loss="the broker closed it" if reconnects else "",
         )
     )
     said = capsys.readouterr().out.splitlines()
+    assert "rate                 50 clicks/s, of 450 asked for" in said
     assert said[-2] == "FAILED: 800 clicks were not acknowledged by the broker in time"
     assert said[-1].startswith(f"  {says}")
 
