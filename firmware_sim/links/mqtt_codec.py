@@ -1,7 +1,6 @@
 """A button's half of MQTT 3.1.1 (OASIS, 2014): connect, publish at QoS 1, be acknowledged.
 
-Bytes in, bytes out. It is our own because a fleet needs tens of thousands of connections of a few
-hundred bytes each in one process; the clients there are carry threads, queues and subscriptions.
+Bytes in, bytes out. Why it is our own stands in this folder's README.
 """
 
 from __future__ import annotations
