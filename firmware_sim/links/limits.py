@@ -12,7 +12,7 @@ from firmware_sim.links.errors import LinkError
 
 # What a process needs besides its buttons: a store, a claim service's connections, libraries.
 SPARE_FILES: Final = 200
-# Ports that other programs of this machine use towards the same broker.
+# Ports that other programs of this machine use towards the same broker; of a narrow range, half.
 _SPARE_PORTS: Final = 500
 # On loopback each source address has ports of its own; so many buttons share one address.
 _BUTTONS_AN_ADDRESS: Final = 20_000
@@ -54,28 +54,27 @@ def local_addresses(broker: str, connections: int) -> list[str]:
 
     ``broker`` is its numeric address. Raises LinkError when ports are too few.
     """
-    ports = _ports()
-    if connections <= min(ports - _SPARE_PORTS, _BUTTONS_AN_ADDRESS):
+    free = _free_ports()
+    if connections <= min(free, _BUTTONS_AN_ADDRESS):
         return []
     if broker.startswith("127.") and sys.platform == "linux":
-        count = -(-connections // min(ports - _SPARE_PORTS, _BUTTONS_AN_ADDRESS))
+        count = -(-connections // min(free, _BUTTONS_AN_ADDRESS))
         if count <= _MOST_ADDRESSES:
             return [f"127.0.0.{last}" for last in range(1, count + 1)]
-    if connections > ports - _SPARE_PORTS:
+    if connections > free:
         raise too_few_ports(connections)
     return []
 
 
 def too_few_ports(connections: int) -> LinkError:
     """The refusal of a fleet for which there are not enough ports towards one broker."""
-    ports = _ports()
-    remedy = f"take --devices {max(1, ports - _SPARE_PORTS)}"
+    remedy = f"take --devices {_free_ports()}"
     if sys.platform == "linux":
         widen = "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
         remedy = f"widen them (as root: {widen}), or {remedy}"
     return LinkError(
         f"a fleet of {connections} buttons",
-        f"needs as many ports towards one broker, and this system has {ports}",
+        f"needs as many ports towards one broker, and this system has {_ports()}",
         remedy,
     )
 
@@ -88,6 +87,11 @@ def resident_bytes() -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_ports() -> int:
+    ports = _ports()
+    return ports - min(_SPARE_PORTS, ports // 2)
 
 
 def _ports() -> int:

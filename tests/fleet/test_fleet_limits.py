@@ -84,6 +84,16 @@ def test_too_few_ports_towards_a_broker_elsewhere_are_told_with_what_to_type(por
     assert "--devices 27732" in str(refused.value)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127/8")
+@pytest.mark.parametrize(("last", "free"), [(33_267, 250), (33_000, 117), (32_768, 1)])
+def test_of_a_narrow_range_half_is_left_to_other_programs(ports, last, free):
+    ports(f"32768\t{last}\n")
+    assert limits.local_addresses("192.0.2.1", free) == []
+    assert limits.local_addresses("127.0.0.1", 3 * free) == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    with pytest.raises(LinkError, match=f"or take --devices {free}$"):
+        limits.local_addresses("192.0.2.1", free + 1)
+
+
 def test_a_system_that_does_not_say_its_ports_has_iana_s(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "_PORT_RANGE", tmp_path / "absent")
     with pytest.raises(LinkError, match="this system has 16384"):
