@@ -68,6 +68,12 @@ def local_addresses(broker: str, connections: int) -> list[str]:
 
 def too_few_ports(connections: int) -> LinkError:
     """The refusal of a fleet for which there are not enough ports towards one broker."""
+    if connections <= _free_ports():
+        return LinkError(
+            f"a fleet of {connections} buttons",
+            f"finds no more ports towards the broker, though this system has {_ports()}",
+            "wait a minute, for which the system keeps those of an earlier fleet, or take fewer",
+        )
     remedy = f"take --devices {_free_ports()}"
     if sys.platform == "linux":
         widen = "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"

@@ -94,6 +94,12 @@ def test_of_a_narrow_range_half_is_left_to_other_programs(ports, last, free):
         limits.local_addresses("192.0.2.1", free + 1)
 
 
+def test_ports_that_an_earlier_fleet_still_holds_are_not_called_too_few(ports):
+    ports("32768\t60999\n")
+    assert "wait a minute" in str(limits.too_few_ports(20_000))
+    assert "widen them" in str(limits.too_few_ports(28_000))
+
+
 def test_a_system_that_does_not_say_its_ports_has_iana_s(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "_PORT_RANGE", tmp_path / "absent")
     with pytest.raises(LinkError, match="this system has 16384"):
