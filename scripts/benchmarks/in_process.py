@@ -24,12 +24,14 @@ ROUNDS = 3
 def rows() -> list[Row]:
     """The median of the rounds, and all of them."""
     rates = [_round().claims_per_s for _ in range(ROUNDS)]
+    median = statistics.median(rates)
     shown = ", ".join(f"{rate:,.0f}" for rate in rates)
     return [
         Row(
             "claims in process, durable, 2,000 at once",
             "≥ 2,500 /s; stretch 4,000",
-            f"{statistics.median(rates):,.0f} /s (rounds: {shown})",
+            f"{median:,.0f} /s (rounds: {shown})",
+            met=median >= 2_500,
         )
     ]
 

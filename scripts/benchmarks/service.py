@@ -90,16 +90,23 @@ async def _through_the_service(folder: Path) -> list[Row]:
     p50 = statistics.median(latency_ms)
     p99 = statistics.quantiles(latency_ms, n=100)[98]
     return [
-        Row("claims through Mosquitto and HTTP, SigV4 verified", "≥ 500 /s", f"{rate:,.0f} /s"),
+        Row(
+            "claims through Mosquitto and HTTP, SigV4 verified",
+            "≥ 500 /s",
+            f"{rate:,.0f} /s",
+            met=rate >= 500,
+        ),
         Row(
             f"click published → MATCHED durable, {CLICKS_PER_S} clicks/s",
             "p50 ≤ 5 ms, p99 ≤ 50 ms",
             f"p50 {p50:.1f} ms, p99 {p99:.1f} ms",
+            met=p50 <= 5 and p99 <= 50,
         ),
         Row(
             f"CPU while {WAITING:,} claims merely wait",
             "≤ 1 % of a core",
             f"{cpu_percent:.2f} %",
+            met=cpu_percent <= 1,
         ),
     ]
 
@@ -219,13 +226,14 @@ async def _durable_writes(folder: Path) -> list[Row]:
     return [
         Row(
             f"durable writes of the API {what} : moto's iot:CreateThing",
-            budget,
+            f"≥ {times} times",
             f"{rate[kind] / rate['moto']:.1f} times"
             f" ({rate[kind]:,.0f} /s : {rate['moto']:,.0f} /s)",
+            met=rate[kind] >= times * rate["moto"],
         )
-        for kind, what, budget in (
-            ("dev", "unsigned (`dev`)", "≥ 15 times"),
-            ("sigv4", "with SigV4 verified", "≥ 8 times"),
+        for kind, what, times in (
+            ("dev", "unsigned (`dev`)", 15),
+            ("sigv4", "with SigV4 verified", 8),
         )
     ]
 
@@ -239,14 +247,16 @@ def _starts(folder: Path) -> list[Row]:
         help_s.append(time.perf_counter() - start_s)
         with servers.clickclaim_serve(folder / f"start{number}", "embedded") as serving:
             serve_s.append(serving.ready_s)
-        with servers.moto_server() as (_, ready_s):
-            moto_s.append(ready_s)
+        with servers.moto_server() as (_, took_s):
+            moto_s.append(took_s)
+    helped_s, ready_s = statistics.median(help_s), statistics.median(serve_s)
     return [
-        Row("`clickclaim --help`", "≤ 0.3 s", f"{statistics.median(help_s):.2f} s"),
+        Row("`clickclaim --help`", "≤ 0.3 s", f"{helped_s:.2f} s", met=helped_s <= 0.3),
         Row(
             "`serve` ready, embedded broker included",
             "≤ 0.8 s",
-            f"{statistics.median(serve_s):.2f} s (moto_server: {statistics.median(moto_s):.2f} s)",
+            f"{ready_s:.2f} s (moto_server: {statistics.median(moto_s):.2f} s)",
+            met=ready_s <= 0.8,
         ),
     ]
 

@@ -10,17 +10,31 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """What was measured, what it should be, what it was."""
+    """What was measured, what it should be, what it was, and whether that is enough."""
 
     what: str
     budget: str
     figure: str
+    met: bool = True
 
 
 def markdown(rows: Iterable[Row]) -> str:
     """The rows as a Markdown table."""
     lines = ["| what | budget | measured |", "|---|---|---|"]
     lines += [f"| {row.what} | {row.budget} | {row.figure} |" for row in rows]
+    return "\n".join(lines)
+
+
+def missed(rows: Iterable[Row], load: float) -> str:
+    """The rows that miss their budget, and how busy the machine was; empty when there are none."""
+    lines = [
+        f"MISSED: {row.what}: {row.figure}; wanted: {row.budget}" for row in rows if not row.met
+    ]
+    if lines:
+        lines.append(
+            f"When this began, {load:.1f} processes wanted to run on {os.cpu_count()} cores;"
+            " a miss counts when nothing else runs."
+        )
     return "\n".join(lines)
 
 

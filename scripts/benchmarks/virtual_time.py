@@ -10,6 +10,8 @@ import pstats
 import time
 from dataclasses import replace
 
+from benchmarks.table import Row
+
 from orchestrator.domain.ids import Caller
 from orchestrator.simulation.broker import Weather
 from orchestrator.simulation.network import Line
@@ -37,25 +39,29 @@ PARTS = {
 REST = "the rest: the loop's timers and order, commits, start and end"
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows() -> list[Row]:
     """Rows of the budget table."""
+    modelled = _claims_a_second(_plan())
+    on_files = _claims_a_second(replace(_plan(), modelled=False))
+    says = "/s of processor time, every commit checked"
     return [
-        ("simulated claims in virtual time, one core", "≥ 1,000 /s", _figure(_plan())),
-        (
-            "the same with the store on SQLite files",
-            "(shown)",
-            _figure(replace(_plan(), modelled=False)),
+        Row(
+            "simulated claims in virtual time, one core",
+            "≥ 1,000 /s",
+            f"{modelled:,.0f} {says}",
+            met=modelled >= 1_000,
         ),
+        Row("the same with the store on SQLite files", "(shown)", f"{on_files:,.0f} {says}"),
     ]
 
 
-def _figure(plan: Plan) -> str:
+def _claims_a_second(plan: Plan) -> float:
     start_s = time.process_time()
     verdict = run_plan(plan)
     took_s = time.process_time() - start_s
     if verdict.violation or verdict.claims != STATIONS * CLAIMS_EACH:
         raise SystemExit(f"the measured world went wrong: {verdict.violation or verdict.counts}")
-    return f"{verdict.claims / took_s:,.0f} /s of processor time, every commit checked"
+    return verdict.claims / took_s
 
 
 def profile() -> str:
