@@ -18,24 +18,31 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run ``clickclaim`` with the arguments of this process, and exit with its code."""
-    arguments = sys.argv[1:]
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # while a command was loading: later it is the command's to hear
+        code = 130
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
     if COMPLETION in os.environ:  # a shell asks what may follow what was typed so far
         from orchestrator.cli.app import complete
 
-        sys.exit(complete(arguments))
+        return complete(arguments)
     # The overview loads nothing: it is what people see first, and often.
     if not arguments or arguments[0] in {"--help", "-h", "help"}:
         sys.stdout.write(overview(colour=sys.stdout.isatty()))
-        sys.exit(0)
+        return 0
     if arguments[0] in {"--version", "-V"}:
         from orchestrator import __version__
 
         sys.stdout.write(f"clickclaim {__version__}\n")
-        sys.exit(0)
+        return 0
     name = arguments[0]
     if name not in COMMANDS and name not in COMPLETION_OPTIONS:
         sys.stderr.write(f"error: there is no command {name!r}\n  {suggestion(name)}\n")
-        sys.exit(2)
+        return 2
 
     # Loading a command makes many objects and no garbage: at Python's default of 700 the collector
     # walks them hundreds of times, a tenth of the time until `serve` is ready.
@@ -44,5 +51,4 @@ def main() -> None:
     collect_seldom()
     from orchestrator.cli.app import complete, run_command
 
-    run = complete if name in COMPLETION_OPTIONS else run_command
-    sys.exit(run(arguments))
+    return (complete if name in COMPLETION_OPTIONS else run_command)(arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,26 @@ def test_the_overview_names_every_command_and_exit_code():
     for code, meaning in EXIT_CODES.items():
         assert f"{code} {meaning}" in text
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_ctrl_c_while_a_command_is_loading_is_no_traceback():
+    struck = """
+import sys
+from orchestrator.cli import main
+
+class Struck:
+    def find_spec(self, name, path=None, target=None):
+        if name == "orchestrator.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Struck())
+sys.argv = ["clickclaim", "doctor"]
+main()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", struck], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
