@@ -55,7 +55,12 @@ def fleet(
     access_key: AccessKey = None,
     namespace: Namespace = DEFAULT,
     prefix: Annotated[
-        str, typer.Option("--prefix", metavar="TEXT", help="Begin the device ids with this.")
+        str,
+        typer.Option(
+            "--prefix",
+            metavar="TEXT",
+            help="Begin the device ids with this; two fleets at once need two.",
+        ),
     ] = "FLEET",
     keep_alive: Annotated[
         int,
