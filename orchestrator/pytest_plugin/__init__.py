@@ -6,7 +6,7 @@ this file has examples.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,14 +40,17 @@ def _claim_visitor(
         yield visitor
 
 
+@pytest.fixture(scope="session")
+def claim_service_factory(_claim_visitor: Visitor) -> Callable[[], ClaimServiceUnderTest]:
+    """Each call gives one more such as ``claim_service`` is, for fixtures of whatever scope."""
+    return _claim_visitor.new_namespace
+
+
 @pytest.fixture
-def claim_service(
-    request: pytest.FixtureRequest, _claim_visitor: Visitor
-) -> Iterator[ClaimServiceUnderTest]:
+def claim_service(request: pytest.FixtureRequest, _claim_visitor: Visitor) -> ClaimServiceUnderTest:
     """A claim service with a namespace, an account and a clock that are this test's alone."""
-    with _claim_visitor.new_namespace() as service:
-        request.node.stash[_SERVICE] = service
-        yield service
+    service = request.node.stash[_SERVICE] = _claim_visitor.new_namespace()
+    return service
 
 
 @pytest.fixture
@@ -91,12 +94,24 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that failed for any other reason gets the stories of its devices as a section."""
     report = yield
-    service = item.stash.get(_SERVICE, None)
-    if report.failed and call.when != "teardown" and call.excinfo and service is not None:
+    if report.failed and call.when != "teardown" and call.excinfo:
         error = call.excinfo.value
         told = " ".join(str(error).split())  # an assert indents a story, and may cut it short
-        stories = [] if "claim_story" in dir(error) else service.stories()
+        services = [] if "claim_story" in dir(error) else _services_of(item)
+        stories = [one for service in services for one in service.stories()]
         stories = [one for one in stories if " ".join(one.split()) not in told]
         if stories:
             report.sections.append(("clickclaim", "\n".join(stories)))
     return report
+
+
+def _services_of(item: pytest.Item) -> list[ClaimServiceUnderTest]:
+    """The services of this test: its own, and those that fixtures of any scope gave it."""
+    own = item.stash.get(_SERVICE, None)
+    given = dict.fromkeys([] if own is None else [own])
+    if "claim_service_factory" in getattr(item, "fixturenames", ()):
+        from orchestrator.pytest_plugin.service import ClaimServiceUnderTest
+
+        values = (getattr(item, "funcargs", None) or {}).values()
+        given |= dict.fromkeys(one for one in values if isinstance(one, ClaimServiceUnderTest))
+    return list(given)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -56,18 +55,22 @@ class Visitor:
             trust_env=False,
         )
 
-    @contextmanager
-    def new_namespace(self) -> Iterator[ClaimServiceUnderTest]:
-        """A namespace of its own, with one account in it."""
+    def new_namespace(self) -> ClaimServiceUnderTest:
+        """A service with a namespace of its own, and one account in it."""
+        return ClaimServiceUnderTest(self, self.new_key())
+
+    def new_key(self, **where: str) -> dict[str, str]:
+        """The key of a new account, in a new namespace unless one is named."""
         try:
-            answer = self._nobody.post("/v1/keys", json={}).raise_for_status()
+            answer = self._nobody.post("/v1/keys", json=where).raise_for_status()
         except httpx.ConnectError:
             raise ServiceGoneError(self.url, self._folder) from None
-        yield ClaimServiceUnderTest(self, answer.json())
+        key: dict[str, str] = answer.json()
+        return key
 
 
 class ClaimServiceUnderTest:
-    """A claim service as one test sees it. Nobody else is in its namespace."""
+    """A claim service as one account sees it. Nobody else's tests are in its namespace."""
 
     def __init__(self, visitor: Visitor, key: Mapping[str, str]) -> None:
         self._visitor = visitor
@@ -108,6 +111,14 @@ class ClaimServiceUnderTest:
         return self._visitor.aws.client(
             access_key=self.access_key, secret=self.secret, region=self.region, config=config
         )
+
+    def another_account(self) -> ClaimServiceUnderTest:
+        """The same namespace with its clock, faults and buttons, as a new account sees it."""
+        other = ClaimServiceUnderTest(
+            self._visitor, self._visitor.new_key(namespace=self.namespace)
+        )
+        other._buttons, other._asked = self._buttons, self._asked
+        return other
 
     def button(self, device_id: str, *, key: bytes = b"") -> SimulatedButton:
         """The button of this id, the same one each time; with a key it signs what it says."""
