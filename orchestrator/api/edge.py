@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl
@@ -37,6 +37,9 @@ _MOMENT: Final = re.compile(
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # As msgspec words it.
 _UNKNOWN: Final = re.compile("unknown field `([^`]*)`")
+_INVALID: Final = re.compile(
+    r"^Invalid enum value (['\"])(.*)\1 - at `.*?(\w+)(\[[^]]*\])*`$", re.DOTALL
+)
 # More parameters than any operation has, few enough to cost nothing; untag takes 50 keys.
 _MOST_PARAMETERS: Final = 100
 
@@ -98,7 +101,7 @@ class _BodyDecoder:
     def __init__(self, operation: Operation, members: tuple[Member, ...]) -> None:
         self._name = operation.name
         self._names = tuple(member.name for member in members)
-        self._known = _names_in(members)
+        self._known = {member.name: member.kind for member in _all_in(members)}
         kind = _struct_of(f"{operation.name}Body", members, strict=operation.strict)
         self._decoder = msgspec.json.Decoder(kind)
 
@@ -107,13 +110,21 @@ class _BodyDecoder:
             # No body at all means the same as an empty object.
             given = self._decoder.decode(body or b"{}")
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            unknown = _UNKNOWN.search(str(error))
-            meant = f"; {nearest(unknown[1], self._known)}" if unknown else ""
             raise InvalidRequestError(
-                f"The body is not what {self._name} takes: {error}{meant}."
+                f"The body is not what {self._name} takes: {self._explained(str(error))}"
             ) from None
         for name in self._names:
             values[name] = getattr(given, name)
+
+    def _explained(self, error: str) -> str:
+        """The error as a sentence, with what was probably meant where it names something."""
+        if unknown := _UNKNOWN.search(error):
+            return _sentence(f"{error}; {nearest(unknown[1], self._known)}")
+        if invalid := _INVALID.search(error):
+            kind = self._known.get(invalid[3])
+            if isinstance(kind, Text):
+                return _sentence(f"{error}; {nearest(invalid[2], kind.one_of)}")
+        return _sentence(error)
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -122,15 +133,17 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
 
 
-def _names_in(members: tuple[Member, ...]) -> set[str]:
-    """The names of these members and of those inside them."""
-    names = set()
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", ".")) else f"{text}."
+
+
+def _all_in(members: Iterable[Member]) -> Iterator[Member]:
+    """These members and those inside them."""
     for member in members:
-        names.add(member.name)
+        yield member
         kind = member.kind.item if isinstance(member.kind, ListOf) else member.kind
         if isinstance(kind, Record):
-            names |= _names_in(kind.members)
-    return names
+            yield from _all_in(kind.members)
 
 
 def _struct_of(

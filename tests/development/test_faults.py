@@ -127,8 +127,19 @@ async def test_the_same_seed_strikes_the_same_requests(tester):
         ({"kind": "latency", "operation": "*"}, "latencyMs"),
         ({"kind": "drop", "operation": "*", "latencyMs": 5}, "latencyMs"),
         ({"kind": "error", "operation": "*"}, "either error or status"),
-        ({"kind": "error", "operation": "*", "error": "Oops"}, "Oops"),
-        ({"kind": "explode", "operation": "*"}, "explode"),
+        ({"kind": "error", "operation": "*", "error": "Oops"}, "'Oops'"),
+        (
+            {"kind": "error", "operation": "*", "error": "InternalFailureExcption"},
+            "`$.faults[0].error`; did you mean InternalFailureException?",
+        ),
+        (
+            {"kind": "dropp", "operation": "*"},
+            "'dropp' - at `$.faults[0].kind`; did you mean drop?",
+        ),
+        (
+            {"kind": "explode", "operation": "*"},
+            "there are crash, drop, duplicate, error, latency.",
+        ),
         ({"kind": "drop", "operation": "*", "probability": 2}, "probability"),
         ({"kind": "drop", "operation": "*", "probabilty": 1}, "did you mean probability?"),
         ({"kind": "crash", "operation": "FinalizeDeviceClam"}, "did you mean FinalizeDeviceClaim?"),
@@ -143,6 +154,7 @@ async def test_a_plan_that_makes_no_sense_is_refused_and_changes_nothing(tester,
     answer = await tester.do("PUT", "/v1/faults", {"faults": [fault]})
     assert answer.status_code == 400
     assert says in answer.json()["message"]
+    assert not answer.json()["message"].endswith("?.")
     assert len((await tester.do("GET", "/v1/faults")).json()["faults"]) == 1
 
 
