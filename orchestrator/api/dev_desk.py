@@ -13,6 +13,7 @@ from orchestrator.api.errors import CONFLICT, FORBIDDEN, DoorError
 from orchestrator.api.handlers import NO_CONTENT, Answer, Values, json_answer
 from orchestrator.api.operations import OPERATIONS
 from orchestrator.claims.access import AccessKeys
+from orchestrator.claims.registry import DeviceRegistry
 from orchestrator.claims.service import ClaimService
 from orchestrator.claims.views import attempt_json
 from orchestrator.domain.errors import InvalidRequestError, UnknownDeviceError
@@ -35,9 +36,11 @@ class DevDesk:
         self._service = service
         self._access = access
         self._faults = faults
+        self._registry = DeviceRegistry(service.store, service.clock, service.settings)
         self._work: Final[Mapping[str, Callable[[Caller, Values], Awaitable[Answer]]]] = {
             "AddFaults": self._add_faults,
             "AdvanceClock": self._advance,
+            "CreateClaimCode": self._create_claim_code,
             "CreateKey": self._create_key,
             "DeleteFaults": self._delete_faults,
             "ExplainDevice": self._explain,
@@ -80,6 +83,12 @@ class DevDesk:
                 "account": key.account,
             }
         )
+
+    async def _create_claim_code(self, caller: Caller, values: Values) -> Answer:
+        namespace, device_ids = caller.namespace, values["deviceIds"]
+        await self._registry.add(namespace, device_ids)
+        code = await self._registry.create_claim_code(namespace, device_ids)
+        return json_answer({"claimCode": code})
 
     async def _clock(self, caller: Caller, _values: Values) -> Answer:
         now_ms = self._service.now_ms(caller.namespace)

@@ -23,6 +23,8 @@ MOST_ADVANCE_MS: Final = 400 * 24 * 3600 * 1000
 # Longer than any client waits for an answer.
 MOST_LATENCY_MS: Final = 60_000
 MOST_FAULTS: Final = 100
+# A box that one code claims in a test.
+MOST_IN_A_BOX: Final = 1_000
 _DEV_ERRORS: Final = (INVALID_REQUEST, FORBIDDEN, INTERNAL_FAILURE)
 
 
@@ -129,6 +131,23 @@ _ROWS: Final[tuple[Operation, ...]] = (
             _text("namespace", "Where its account lives."),
             _text("account", "Its account, twelve digits."),
         ),
+        errors=_DEV_ERRORS,
+    ),
+    Operation(
+        name="CreateClaimCode",
+        method="POST",
+        path="/v1/claim-codes",
+        doc="A claim code for a box of devices in the caller's namespace; those that are not"
+        " registered are from then on. Profile dev only.",
+        members=(
+            Member(
+                name="deviceIds",
+                kind=ListOf(Text(), max_items=MOST_IN_A_BOX),
+                doc="What is in the box.",
+                required=True,
+            ),
+        ),
+        output=(_text("claimCode", "What claims them all, without a click."),),
         errors=_DEV_ERRORS,
     ),
     Operation(

@@ -135,6 +135,15 @@ class ClaimServiceUnderTest:
             )
         return button
 
+    def claim_code(self, *device_ids: str) -> str:
+        """A code that claims a box of these devices at once; it registers them."""
+        __tracebackhide__ = True
+        for device_id in device_ids:
+            _checked_id(device_id)
+        made = _taken(self.http.post("/v1/claim-codes", json={"deviceIds": device_ids}))
+        self._asked |= dict.fromkeys(device_ids)
+        return str(made["claimCode"])
+
     async def claimed(self, device_id: str, click_type: str = "SINGLE") -> SimulatedButton:
         """Claim a device with a click of its button; the button."""
         __tracebackhide__ = True
@@ -240,12 +249,7 @@ class ClaimServiceUnderTest:
 
     def _why(self, device_id: str) -> dict[str, Any]:
         __tracebackhide__ = True
-        if not isinstance(device_id, str):
-            raise TypeError(f"a device id is a text, and {device_id!r} is not")
-        try:
-            self._asked[parse_device_id(device_id)] = None
-        except InvalidRequestError as error:
-            raise ValueError(str(error)) from None
+        self._asked[_checked_id(device_id)] = None
         answer = self.http.get(f"/v1/why/{device_id}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return {}
@@ -264,6 +268,16 @@ def _missed(button: SimulatedButton, click_type: str) -> str:
     if receipt.disposition is None:
         return f"its click was {receipt.reason}"
     return "" if receipt.disposition == "MATCHED" else f"its click is {receipt.disposition}"
+
+
+def _checked_id(device_id: str) -> str:
+    __tracebackhide__ = True
+    if not isinstance(device_id, str):
+        raise TypeError(f"a device id is a text, and {device_id!r} is not")
+    try:
+        return parse_device_id(device_id)
+    except InvalidRequestError as error:
+        raise ValueError(str(error)) from None
 
 
 def _taken(answer: httpx.Response) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tests.api.world import DEVICE, World
 BODIES = {
     "AdvanceClock": {"ms": 1},
     "AddFaults": {"faults": []},
+    "CreateClaimCode": {"deviceIds": [DEVICE]},
     "PutFaults": {"faults": []},
 }
 
@@ -51,3 +52,26 @@ async def test_a_device_nobody_initiated_has_no_story():
         answer = await http.get(f"/v1/why/{DEVICE}")
     assert answer.status_code == 404
     assert "Initiate" in answer.json()["message"]
+
+
+async def test_a_box_of_devices_is_claimed_by_its_code():
+    world = World()
+    async with world.client() as http:
+        box = {"deviceIds": ["A", "B", "A"]}
+        code = (await http.post("/v1/claim-codes", json=box)).json()["claimCode"]
+        claimed = await http.put(f"/claims/{code}")
+        assert claimed.json() == {"claimCode": code, "total": 2}
+        assert (await http.get("/devices/B")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("device_ids", "says"),
+    [([], "at least one"), (["A", "not one"], "not one"), (["TAKEN"], "claim code already")],
+)
+async def test_a_box_that_cannot_be_is_refused(device_ids, says):
+    world = World()
+    async with world.client() as http:
+        await http.post("/v1/claim-codes", json={"deviceIds": ["TAKEN"]})
+        answer = await http.post("/v1/claim-codes", json={"deviceIds": device_ids})
+    assert answer.status_code == 400
+    assert says in answer.json()["message"]

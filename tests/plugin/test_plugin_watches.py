@@ -180,3 +180,29 @@ def test_a_button_keeps_its_key(project, run_tests):
         """
     )
     run_tests().assert_outcomes(passed=1)
+
+
+def test_a_box_is_claimed_by_its_code(project, run_tests):
+    project.makepyfile(
+        """
+        import pytest
+
+        def test_box(claim_service, claim_client):
+            code = claim_service.claim_code("LEFT", "RIGHT")
+            claim_client.claim_devices_by_claim_code(ClaimCode=code)
+            claim_service.assert_claimed("LEFT")
+            with pytest.raises(ValueError, match="belongs to a claim code already"):
+                claim_service.claim_code("RIGHT", "MORE")
+            with pytest.raises(ValueError, match="at least one"):
+                claim_service.claim_code()
+            with pytest.raises(ValueError, match="Device id"):
+                claim_service.claim_code("a/b")
+
+        def test_told(claim_service):
+            claim_service.claim_code("LEFT", "RIGHT")
+            claim_service.assert_claimed("RIGHT")
+        """
+    )
+    failed = run_tests()
+    failed.assert_outcomes(passed=1, failed=1)
+    assert "RIGHT is UNCLAIMED" in failed.stdout.str()
