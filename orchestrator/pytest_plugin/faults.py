@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 if TYPE_CHECKING:
     import httpx
+
+
+class HowOften(TypedDict, total=False):
+    """How often a fault strikes: each time, unless it is said. Misspelt, it is refused."""
+
+    count: int
+    """At most so often."""
+    probability: float
+    """0 to 1, each time."""
+
+
+class Where(HowOften, total=False):
+    """A fault that can strike a link as well."""
+
+    link: str
+    """Instead of an operation: how a source's spec begins, ``sim:`` for our buttons."""
 
 
 class ClaimFaults:
@@ -23,28 +39,28 @@ class ClaimFaults:
     def __repr__(self) -> str:
         return "<faults of this test's namespace>"
 
-    def latency(self, operation: str | None = None, *, ms: int, **how: Any) -> None:
+    def latency(self, operation: str | None = None, *, ms: int, **how: Unpack[Where]) -> None:
         """Answers, or frames of a link, come so much later, in real time."""
         __tracebackhide__ = True
         self._add("latency", operation, latencyMs=ms, **how)
 
-    def error(self, operation: str, error: str | int, **how: Any) -> None:
+    def error(self, operation: str, error: str | int, **how: Unpack[HowOften]) -> None:
         """Refuse with this exception, or with this status as a gateway would; nothing is done."""
         __tracebackhide__ = True
         named = {"status": error} if isinstance(error, int) else {"error": error}
         self._add("error", operation, **named, **how)
 
-    def drop(self, operation: str | None = None, **how: Any) -> None:
+    def drop(self, operation: str | None = None, **how: Unpack[Where]) -> None:
         """The request never arrives, and no answer comes; or the frame is lost."""
         __tracebackhide__ = True
         self._add("drop", operation, **how)
 
-    def duplicate(self, operation: str | None = None, **how: Any) -> None:
+    def duplicate(self, operation: str | None = None, **how: Unpack[Where]) -> None:
         """The request arrives twice, and the second answer comes; or the frame is heard twice."""
         __tracebackhide__ = True
         self._add("duplicate", operation, **how)
 
-    def crash(self, operation: str, **how: Any) -> None:
+    def crash(self, operation: str, **how: Unpack[HowOften]) -> None:
         """The request is done and committed, then the connection is cut before the answer."""
         __tracebackhide__ = True
         self._add("crash", operation, **how)
