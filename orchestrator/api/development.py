@@ -23,6 +23,8 @@ MOST_ADVANCE_MS: Final = 400 * 24 * 3600 * 1000
 # Longer than any client waits for an answer.
 MOST_LATENCY_MS: Final = 60_000
 MOST_FAULTS: Final = 100
+# What every reader of JSON keeps exact.
+MOST_SEED: Final = 2**53 - 1
 # A box that one code claims in a test.
 MOST_IN_A_BOX: Final = 1_000
 _DEV_ERRORS: Final = (INVALID_REQUEST, FORBIDDEN, INTERNAL_FAILURE)
@@ -93,7 +95,7 @@ _ASKED: Final = (
     ),
     Member(
         name="seed",
-        kind=Integer(minimum=0, maximum=2**53 - 1),
+        kind=Integer(minimum=0, maximum=MOST_SEED),
         doc="Where probabilities begin: the same seed strikes the same requests.",
     ),
 )

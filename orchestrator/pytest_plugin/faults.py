@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from orchestrator.api.development import MOST_SEED
+
 if TYPE_CHECKING:
     import httpx
 
@@ -67,6 +69,11 @@ class ClaimFaults:
 
     def seed(self, number: int) -> None:
         """Where the dice of the faults after this begin: the same seed, the same throws."""
+        __tracebackhide__ = True
+        if type(number) is not int:
+            raise TypeError(f"a seed is a whole number, and {number!r} is not")
+        if not 0 <= number <= MOST_SEED:
+            raise ValueError(f"a seed is a number from 0 to {MOST_SEED}, and {number} is not")
         self._seed = number
 
     def clear(self) -> None:

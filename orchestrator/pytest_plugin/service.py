@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from orchestrator.domain.attempts import OUTCOMES
 from orchestrator.domain.errors import InvalidRequestError
 from orchestrator.domain.ids import parse_device_id
 from orchestrator.pytest_plugin.button import SimulatedButton, Unrecorded
@@ -23,6 +24,7 @@ from orchestrator.pytest_plugin.threads import in_thread
 from orchestrator.remote.signing import Credentials, SigV4Signer
 
 _REGION: Final = "us-west-2"
+_OUTCOMES: Final = (*OUTCOMES, "OPEN", "NONE")
 _ANSWER_WITHIN_S: Final = 10.0
 # More stories than these hide what went wrong.
 _MOST_STORIES: Final = 3
@@ -201,6 +203,8 @@ class ClaimServiceUnderTest:
     def assert_outcome(self, device_id: str, outcome: str) -> None:
         """The latest attempt ended so; else an error with the whole story."""
         __tracebackhide__ = True
+        if outcome not in _OUTCOMES:
+            raise ValueError(f"no attempt is {outcome!r}; outcomes are {', '.join(_OUTCOMES)}")
         found = self.outcome(device_id)
         if found != outcome:
             raise StoryError(

@@ -233,9 +233,24 @@ def test_what_cannot_be_is_refused_where_it_is_said(project):
                 claim_service.button("a b")
             with pytest.raises(ValueError, match="must be SINGLE, DOUBLE or LONG"):
                 simulated_button.click_sync("TRIPLE")
+
+        def test_seeds(claim_faults):
+            for number in (1.5, "7", True, None):
+                with pytest.raises(TypeError, match="a seed is a whole number"):
+                    claim_faults.seed(number)
+            for number in (-1, 2**53):
+                with pytest.raises(ValueError, match="a number from 0 to 9007199254740991"):
+                    claim_faults.seed(number)
+            claim_faults.seed(2**53 - 1)
+            claim_faults.drop("*", probability=0.5)
+
+        def test_outcomes(claim_service):
+            with pytest.raises(ValueError, match="no attempt is 'CLAIMD'; outcomes are CLAIMED, "):
+                claim_service.assert_outcome("A", "CLAIMD")
+            claim_service.assert_outcome("A", "NONE")
         """
     )
-    run(project).assert_outcomes(passed=2)
+    run(project).assert_outcomes(passed=4)
 
 
 def test_an_aws_client_needs_no_file_in_anybodys_home(project):
