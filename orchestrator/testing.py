@@ -45,10 +45,19 @@ if TYPE_CHECKING:
 
     from orchestrator.runtime.service import Service
 
-__all__ = ["InProcessService", "TestButton", "VirtualClock", "claim_service"]
+__all__ = ["ClickMissedError", "InProcessService", "TestButton", "VirtualClock", "claim_service"]
 
 URL: Final = "http://clickclaim.test"
 """Where ``InProcessService.http`` believes the service to be."""
+
+
+class ClickMissedError(Exception):
+    """A click that was to claim a device did not; the message says what became of it."""
+
+    def __init__(self, device_id: str, click: FrameReceipt) -> None:
+        what = "was" if click.disposition is None else f"is {click.disposition}:"
+        super().__init__(f"{device_id} is not claimed: its click {what} {click.reason}")
+        self.click = click
 
 
 class TestButton:
@@ -59,9 +68,12 @@ class TestButton:
     def __init__(self, device_id: str, service: Service, *, key: bytes, namespace: str) -> None:
         from firmware_sim.core.counter import ClickCounter  # noqa: PLC0415
         from firmware_sim.core.device import ButtonDevice, MqttEncoder  # noqa: PLC0415
+        from firmware_sim.core.wire.click import check_device_id  # noqa: PLC0415
         from firmware_sim.world.slots import MemorySlot  # noqa: PLC0415
 
-        self.device_id = device_id
+        self.device_id = check_device_id(device_id)
+        if not isinstance(key, bytes):
+            raise TypeError(f"the key of a button is bytes, not {key!r}")
         self.key = key
         self._service = service
         self._caller = service.access.anonymous()
@@ -110,6 +122,7 @@ class InProcessService:
     transport: httpx.AsyncBaseTransport
     """For an httpx client of your own."""
     _buttons: dict[tuple[str, str], TestButton] = field(default_factory=dict, repr=False)
+    _claims: set[asyncio.Task[Attempt]] = field(default_factory=set, repr=False)
 
     @property
     def api(self) -> ClaimApi:
@@ -134,8 +147,11 @@ class InProcessService:
     def claim(
         self, device_id: str, *, tags: Mapping[str, str] | None = None
     ) -> asyncio.Task[Attempt]:
-        """Begin to claim a device; await the task for its ended attempt. Nobody presses yet."""
-        return asyncio.create_task(
+        """Begin to claim a device; await the task for its ended attempt. Nobody presses yet.
+
+        A claim that is still open when the service ends is cancelled.
+        """
+        claim = asyncio.create_task(
             claim_device(
                 self.api,
                 device_id,
@@ -145,11 +161,16 @@ class InProcessService:
             ),
             name=f"claim {device_id}",
         )
+        self._claims.add(claim)
+        claim.add_done_callback(self._claims.discard)
+        return claim
 
     async def claimed(self, device_id: str, click_type: str = "SINGLE") -> Attempt:
         """Claim a device with a press of its simulated button; the attempt, CLAIMED.
 
-        What the service refuses is raised as it is: ``pytest.raises(TakenError)``.
+        What the service refuses is raised as it is: ``pytest.raises(TakenError)``. A click that
+        does not match is a ClickMissedError at once: on a clock that stands still nobody would
+        ever hear that the window is over.
         """
         opened = asyncio.Event()
 
@@ -159,7 +180,9 @@ class InProcessService:
 
         async def press() -> None:
             await opened.wait()
-            await self.button(device_id).click(click_type)
+            click = await self.button(device_id).click(click_type)
+            if click.disposition != "MATCHED":
+                raise ClickMissedError(device_id, click)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -175,6 +198,12 @@ class InProcessService:
         except ExceptionGroup as failed:  # whichever of the two it was, the other was cancelled
             raise failed.exceptions[0] from None
         return attempt
+
+    async def _end_claims(self) -> None:
+        claims = list(self._claims)
+        for claim in claims:
+            claim.cancel()
+        await asyncio.gather(*claims, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -199,7 +228,11 @@ async def claim_service(
         )
         transport = _transport_to(app)
         async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
-            yield InProcessService(service=service, http=http, transport=transport)
+            made = InProcessService(service=service, http=http, transport=transport)
+            try:
+                yield made
+            finally:
+                await made._end_claims()  # noqa: SLF001 - of this module
         app.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ import orchestrator.testing
 from firmware_sim.core.wire import WireError
 from orchestrator.domain.errors import InvalidRequestError, TakenError
 from orchestrator.settings import for_profile
-from orchestrator.testing import VirtualClock, claim_service
+from orchestrator.testing import ClickMissedError, VirtualClock, claim_service
 
 BUTTON = "G030PM0123456789"
 
@@ -132,3 +133,39 @@ async def test_a_request_without_an_answer_ends_as_over_a_network(kind, error):
             await service.http.put(f"/devices/{BUTTON}/initiate-claim", timeout=0.05)
         done = (await service.http.get("/v1/records")).json()["records"]
         assert len(done) == (kind == "crash")
+
+
+async def test_a_click_that_claims_nothing_is_told_at_once_and_not_waited_for():
+    clock = VirtualClock()
+    async with claim_service(clock=clock) as service:
+        lost = {"kind": "drop", "link": "sim:", "count": 1}
+        await service.http.put("/v1/faults", json={"faults": [lost]})
+        with pytest.raises(ClickMissedError, match=f"{BUTTON} is not claimed: its click was lost"):
+            await service.claimed(BUTTON)
+        records = (await service.http.get("/v1/records")).json()["records"]
+        assert [one["outcome"] for one in records] == ["CANCELLED"]
+        await service.claimed(BUTTON)
+
+
+async def test_a_click_of_the_wrong_kind_is_told_at_once():
+    settings = for_profile("dev")
+    settings = replace(settings, clicks=replace(settings.clicks, claim_click_type="LONG"))
+    async with claim_service(settings, clock=VirtualClock()) as service:
+        with pytest.raises(ClickMissedError, match="its click is WRONG_CLICK_TYPE: "):
+            await service.claimed(BUTTON, "DOUBLE")
+
+
+async def test_a_claim_that_nobody_awaits_ends_with_its_service():
+    async with claim_service(clock=VirtualClock()) as service:
+        claim = service.claim(BUTTON)
+        await service.service.clock.advance(0)
+    assert claim.cancelled()
+
+
+async def test_a_button_that_cannot_be_is_refused_where_it_is_made():
+    async with claim_service() as service:
+        for device_id in ("", "a b", None):
+            with pytest.raises(WireError, match="device id"):
+                service.button(device_id)
+        with pytest.raises(TypeError, match="the key of a button is bytes"):
+            service.button(BUTTON, key="k" * 16)
