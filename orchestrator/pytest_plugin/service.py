@@ -102,6 +102,8 @@ class ClaimServiceUnderTest:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL_IOT1CLICK_DEVICES": self.url,
             "AWS_ENDPOINT_URL_IOT_1CLICK_DEVICES_SERVICE": self.url,
+            # Where this is true, clients would call the owner's own hosts with these credentials.
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             "AWS_DATA_PATH": str(self._visitor.aws.models()),
             "CLICKCLAIM_SERVICE": self.url,
             # A proxy that the environment names is for the internet.

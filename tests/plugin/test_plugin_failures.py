@@ -173,6 +173,25 @@ def test_a_program_under_test_needs_no_proxy_to_reach_it(project, run_tests, mon
     run_tests().assert_outcomes(passed=1)
 
 
+def test_a_program_under_test_calls_nobody_else(project, run_tests, monkeypatch):
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-job")
+    project.makepyfile(
+        """
+        import boto3
+
+        def test_environ(claim_service, monkeypatch):
+            for name, value in claim_service.environ.items():
+                monkeypatch.setenv(name, value)
+            client = boto3.client("iot1click-devices")
+            assert client.meta.endpoint_url == claim_service.url
+            client.list_devices()
+        """
+    )
+    run_tests().assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("name", ["hardware", "queue"])
 def test_a_module_beside_the_tests_is_not_taken_by_the_service(project, name):
     (project.path / f"{name}.py").write_text("raise ImportError('somebody else is imported')")
