@@ -80,23 +80,24 @@ class ClaimFaults:
         """Let nothing go wrong any more."""
         self._http.delete("/v1/faults").raise_for_status()
 
+    def planned(self) -> list[dict[str, Any]]:
+        """The plan as ``/v1/faults`` gives it."""
+        faults: list[dict[str, Any]]
+        faults = self._http.get("/v1/faults").raise_for_status().json()["faults"]
+        return faults
+
     @property
     def struck(self) -> list[int]:
         """How often each fault of the plan struck so far, in the order of the plan."""
-        return [fault["struck"] for fault in self._planned()]
+        return [fault["struck"] for fault in self.planned()]
 
     def may_strike(self, operation: str) -> bool:
         """Whether a fault of the plan could strike such a request now."""
         return any(
             fault["operation"] in {operation, "*"}
             and (fault["count"] is None or fault["struck"] < fault["count"])
-            for fault in self._planned()
+            for fault in self.planned()
         )
-
-    def _planned(self) -> list[dict[str, Any]]:
-        faults: list[dict[str, Any]]
-        faults = self._http.get("/v1/faults").raise_for_status().json()["faults"]
-        return faults
 
     def _add(self, kind: str, operation: str | None, **how: Any) -> None:
         __tracebackhide__ = True

@@ -217,7 +217,8 @@ class ClaimServiceUnderTest:
     def story(self, device_id: str) -> str:
         """What happened to a device, in order, each moment with its reason."""
         __tracebackhide__ = True
-        return story_text(device_id, self._why(device_id), self._unrecorded(device_id))
+        why, besides = self._why(device_id), self._unrecorded(device_id)
+        return story_text(device_id, why, besides, self.faults.planned())
 
     def stories(self) -> list[str]:
         """The stories of the devices that this test touched last; none when nobody can tell."""

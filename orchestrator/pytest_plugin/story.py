@@ -44,9 +44,15 @@ class _Moment(NamedTuple):
     text: str
 
 
-def story_text(device_id: str, why: Mapping[str, Any], besides: Sequence[object] = ()) -> str:
+def story_text(
+    device_id: str,
+    why: Mapping[str, Any],
+    besides: Sequence[object] = (),
+    faults: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """What ``/v1/why`` says, in seconds since its first moment, and what it does not know."""
     more = [f"  {'besides:':>12}  {one}" for one in besides[-_MOST_BESIDES:]]
+    more += [f"  {'fault:':>12}  {_fault_text(one)}" for one in faults[-_MOST_BESIDES:]]
     if not why:
         return "\n".join([f"{device_id}: nobody has initiated a claim of it", *more])
     moments = sorted([*_of_attempts(why["attempts"]), *_of_clicks(why["clicks"])])
@@ -60,6 +66,18 @@ def story_text(device_id: str, why: Mapping[str, Any], besides: Sequence[object]
     lines += [f"  {_after(one.at_ms, began_ms)}  {one.text}" for one in moments]
     lines.append(f"  {_after(why['nowMs'], began_ms)}  now")
     return "\n".join([*lines, *more])
+
+
+def _fault_text(fault: Mapping[str, Any]) -> str:
+    """As ``/v1/faults`` tells it: what was planned, and whether it happened."""
+    where = fault["operation"] or f"link {fault['link']}"
+    what = f"{fault['kind']} of {where}"
+    struck: int = fault["struck"]
+    return f"{what} {'never struck' if not struck else f'struck {_times(struck)}'}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _after(at_ms: int, began_ms: int) -> str:

@@ -91,3 +91,18 @@ def test_a_long_story_is_told_from_its_end():
     assert lines[1].split() == ["...", "20", "earlier", "moments"]
     assert lines[2] == "initiated by account 1, epoch 11, open for 120 s"
     assert len(lines) == 1 + 1 + 30 + 1
+
+
+def test_what_was_planned_to_go_wrong_is_told_with_whether_it_did():
+    planned = [
+        {"kind": "crash", "operation": "FinalizeDeviceClaim", "link": None, "struck": 0},
+        {"kind": "drop", "operation": None, "link": "sim:", "struck": 1},
+        {"kind": "latency", "operation": "*", "link": None, "struck": 7},
+    ]
+    assert story_text("B", {}, ["SINGLE click was lost"], planned).splitlines() == [
+        "B: nobody has initiated a claim of it",
+        "      besides:  SINGLE click was lost",
+        "        fault:  crash of FinalizeDeviceClaim never struck",
+        "        fault:  drop of link sim: struck once",
+        "        fault:  latency of * struck 7 times",
+    ]
