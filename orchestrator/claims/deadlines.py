@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from orchestrator.claims.answers import ANSWERS_KEPT_MS
@@ -12,6 +13,7 @@ from orchestrator.claims.patience import patiently
 from orchestrator.domain import claims
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.changes import changed
+from orchestrator.domain.devices import Device
 from orchestrator.units import Purge, SwapDevice
 
 DUE_AT_ONCE: Final = 500
@@ -88,11 +90,19 @@ async def expire(context: Context, due: Attempt) -> bool:
             return Plan(True, [swap], [fact])
         if device.claim.attempt_id != attempt.attempt_id:
             raise MovedError
-        step = claims.expire(device.claim, now_ms)
-        if not step.endings:
+        after, endings = timed_out(device, now_ms)
+        if not endings:
             raise MovedError
-        after = changed(device, claim=step.claim, last_attempt_deadline_ms=device.claim.deadline_ms)
-        swap, fact = context.end_attempt(attempt, step.endings[0], now_ms)
+        swap, fact = context.end_attempt(attempt, endings[0], now_ms)
         return Plan(True, [SwapDevice(device, after), swap], [fact])
 
     return await context.change(decide)
+
+
+def timed_out(device: Device, now_ms: int) -> tuple[Device, Sequence[claims.Ending]]:
+    """The device after its claim's deadline, and the attempt that ends by it; if it has come."""
+    step = claims.expire(device.claim, now_ms)
+    if not step.endings:
+        return device, ()
+    deadline_ms = device.claim.deadline_ms
+    return changed(device, claim=step.claim, last_attempt_deadline_ms=deadline_ms), step.endings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.claims.context import Context, Plan
+from orchestrator.claims.deadlines import timed_out
 from orchestrator.claims.deliveries import callback_deliveries
 from orchestrator.domain import claims, dispositions
 from orchestrator.domain.attempts import with_mark
@@ -36,7 +37,7 @@ async def receive(context: Context, heard: ClickHeard, rule: RepeatRule) -> Devi
             last_deadline_ms=device.last_attempt_deadline_ms,
         )
         if verdict.disposition == "DUPLICATE" and device.last_event_id is not None:
-            return _repeat(context, heard, device, judgement)
+            return await _repeat(context, heard, device, judgement)
         event = _event(context, heard, device, verdict)
         return await _recorded(context, heard, device, judgement, event)
 
@@ -53,8 +54,9 @@ async def _recorded(
 ) -> Plan[DeviceEvent]:
     """A click with an event row of its own; MATCHED moves the claim and its attempt."""
     counted = judgement.verdict == "NEW" and event.disposition != "STALE"
+    over, ends, told = await _over(context, device, heard)
     after = changed(
-        device,
+        over,
         repeats=judgement.state,
         clicks=device.clicks + counted,
         last_event_id=event.event_id if counted else device.last_event_id,
@@ -62,14 +64,27 @@ async def _recorded(
     if counted and heard.remaining_life is not None:
         after = changed(after, reported_life=heard.remaining_life)
     event = changed(event, remaining_life=after.remaining_life)
-    ops: list[Op] = []
+    ops: list[Op] = [*ends]
     if event.disposition == "MATCHED":
         after, swap = await _pressed(context, heard, after, event)
         ops.append(swap)
     ops = [SwapDevice(device, after), *ops, AddEvent(event)]
     if event.disposition == "DELIVERED":
         ops += callback_deliveries(context, device, after, event)
-    return Plan(event, ops, [_fact(device, event)])
+    return Plan(event, ops, [_fact(device, event), *told])
+
+
+async def _over(
+    context: Context, device: Device, heard: ClickHeard
+) -> tuple[Device, list[SwapAttempt], list[Fact]]:
+    """The device with its claim ended, if its window was over when this click came.
+
+    The timer ends it as well, and loses to each click that swaps the device first: a button that
+    talks without pause would keep its own claim open.
+    """
+    over, endings = timed_out(device, heard.received_ms)
+    ended = await context.end_attempts(endings, context.now_ms(device.namespace))
+    return over, [swap for swap, _ in ended], [fact for _, fact in ended]
 
 
 async def _pressed(
@@ -103,7 +118,7 @@ async def _pressed(
     return changed(device, claim=step.claim, initiates={}), SwapAttempt(before, attempt)
 
 
-def _repeat(
+async def _repeat(
     context: Context, heard: ClickHeard, device: Device, judgement: Judgement
 ) -> Plan[DeviceEvent]:
     """A further frame of the last press: counted on its row."""
@@ -113,12 +128,13 @@ def _repeat(
         device,
         dispositions.Verdict("DUPLICATE", DISPOSITIONS["DUPLICATE"]),
     )
-    ops: list[Op] = []
-    if judgement.state != device.repeats:
-        ops.append(SwapDevice(device, changed(device, repeats=judgement.state)))
+    over, ends, told = await _over(context, device, heard)
+    ops: list[Op] = [*ends]
+    if ends or judgement.state != device.repeats:
+        ops.append(SwapDevice(device, changed(over, repeats=judgement.state)))
     if device.last_event_id is not None:
         ops.append(CountRepeat(device.last_event_id, heard.received_ms))
-    return Plan(event, ops, [_fact(device, event)])
+    return Plan(event, ops, [_fact(device, event), *told])
 
 
 def _unknown(context: Context, heard: ClickHeard) -> Plan[DeviceEvent]:

@@ -371,6 +371,20 @@ async def test_attempts_end_at_their_deadline_by_the_service_itself(bench):
     }
 
 
+@pytest.mark.parametrize("press_id", [None, "the first"])
+async def test_a_click_after_the_window_ends_the_claim_itself(bench, press_id):
+    await bench.registry.add("default", ["B1"])
+    await bench.click("B1", press_id="the first")
+    opened = await bench.service.initiate(MINE, "B1")
+    bench.clock.move(120_000)
+    event = await bench.click("B1", press_id=press_id)  # and no timer runs
+    assert event.disposition == ("DUPLICATE" if press_id else "LATE")
+    attempt = await bench.service.attempt(MINE, opened.attempt_id)
+    assert (attempt.outcome, attempt.ended_ms) == ("TIMED_OUT", bench.clock.now_ms())
+    assert await bench.service.expire_due() == 0
+    assert (await bench.click("B1")).disposition == "LATE"  # the window's end is remembered
+
+
 async def test_the_timer_wakes_at_the_earliest_deadline(bench):
     import asyncio
 

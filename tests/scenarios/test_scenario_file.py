@@ -90,7 +90,7 @@ def test_ids_have_as_many_digits_as_the_last_one(small):
         ("count = 4", "count = 07:32:00", "count is 07:32:00; it must be a whole number"),
         ("count = 4", f"count = '{'x' * 500}'", f"count is '{'x' * 60}…'; it must be a whole"),
         ('hand = "steady"', f"hand = '{'x' * 500}'", f"hand is '{'x' * 60}…'; there are: meas"),
-        ('profile = "production"', "commit_s = [0, 1]", "commit_s is 1; it must be 0 to 0.25"),
+        ('profile = "production"', "commit_s = [0, 1]", "commit_s is 1; it must be 0 to 0.5"),
         ("count = 4", 'count = 4\nmisbehaviours = ["cross-fire", "cross-fire"]', "fire' twice"),
         ('operator = "ann"', 'operator = "ann"\naccount = "\u066111111111111"', "twelve digits"),
         ('[[operators]]\nname = "ann"', '[[operators]]\nname="ann"\n[[operators]]\nname = "ann"',

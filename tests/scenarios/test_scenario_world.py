@@ -70,7 +70,7 @@ def test_a_day_that_does_not_end_says_how_far_it_came(live):
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_the_slowest_commit_that_may_be_breaks_no_invariant(live, seed):
     result = live(
-        (PRODUCTION, "window_s = 10\ncommit_s = 0.25"), (NAME, f"{NAME}\nno_press = 0.5"), seed=seed
+        (PRODUCTION, "window_s = 10\ncommit_s = 0.5"), (NAME, f"{NAME}\nno_press = 0.5"), seed=seed
     )
     assert sum(outcomes(result).values()) == 4
 
@@ -79,7 +79,7 @@ def test_the_slowest_commit_that_may_be_breaks_no_invariant(live, seed):
 def test_a_button_that_talks_without_pause_does_not_keep_its_claim_open(live, seed):
     talks = 'key = false\nmisbehaviours = ["counter-on-every-beacon", "repeats-for-ever"]'
     result = live(
-        (PRODUCTION, f"{PRODUCTION}\nwindow_s = 10\ncommit_s = 0.25"),
+        (PRODUCTION, f"{PRODUCTION}\nwindow_s = 10\ncommit_s = 0.5"),
         (COUNT, f"count = 8\n{talks}"),
         (NAME, f"{NAME}\npresses_again_s = 3"),
         ('station = "desk"', 'station = "desk"\nslots = 2\ntries = 3'),
@@ -105,7 +105,7 @@ def test_what_a_killed_station_would_have_been_told_breaks_nothing(live):
         "[[faults]]\nkind = 'station-killed'\nstation = 'desk'\nat_s = 5\n"
     )
     result = live(
-        (PRODUCTION, "commit_s = [0, 0.25]"),
+        (PRODUCTION, "commit_s = [0, 0.5]"),
         (COUNT, "count = 17"),
         ("pause_s = [1, 2]", "pause_s = 0"),
         more="[network]\ndelay_s = 0\nlose_request = 0.3\nlose_reply = 0.9\n" + faults,
@@ -304,7 +304,7 @@ def test_a_number_used_again_is_a_new_press_where_the_first_was_never_heard(live
 
 def test_a_service_that_cannot_keep_up_has_lost_nothing(live):
     result = live(
-        (PRODUCTION, "commit_s = 0.25\nwindow_s = 10"),
+        (PRODUCTION, "commit_s = 0.5\nwindow_s = 10"),
         (COUNT, 'count = 1\nkey = false\nmisbehaviours = ["counter-on-every-beacon"]'),
         (NAME, f"{NAME}\npresses_again_s = 0.7\npresses = 100"),
         more="[gateway]\nrepeats = 100\n",
