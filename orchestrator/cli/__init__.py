@@ -22,6 +22,10 @@ def main() -> None:
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:  # while a command was loading: later it is the command's to hear
         code = 130
+    except OSError as error:  # of the overview or the version: a command tells its own
+        from orchestrator.cli.app import output_failed
+
+        code = output_failed(error)
     sys.exit(code)
 
 
@@ -32,13 +36,11 @@ def _run(arguments: list[str]) -> int:
         return complete(arguments)
     # The overview loads nothing: it is what people see first, and often.
     if not arguments or arguments[0] in {"--help", "-h", "help"}:
-        sys.stdout.write(overview(colour=sys.stdout.isatty()))
-        return 0
+        return _show(overview(colour=sys.stdout.isatty()))
     if arguments[0] in {"--version", "-V"}:
         from orchestrator import __version__
 
-        sys.stdout.write(f"clickclaim {__version__}\n")
-        return 0
+        return _show(f"clickclaim {__version__}\n")
     name = arguments[0]
     if name not in COMMANDS and name not in COMPLETION_OPTIONS:
         sys.stderr.write(f"error: there is no command {name!r}\n  {suggestion(name)}\n")
@@ -52,3 +54,9 @@ def _run(arguments: list[str]) -> int:
     from orchestrator.cli.app import complete, run_command
 
     return (complete if name in COMPLETION_OPTIONS else run_command)(arguments)
+
+
+def _show(text: str) -> int:
+    sys.stdout.write(text)
+    sys.stdout.flush()  # here, where a failure can become a sentence
+    return 0

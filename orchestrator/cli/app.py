@@ -146,6 +146,8 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        _drop_output()
     return code
 
 
@@ -193,11 +195,21 @@ def _is_bare(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
 
 
+def output_failed(error: OSError) -> int:
+    """The exit code where nothing but the output was at work, once it is told."""
+    return _reader_left() if isinstance(error, BrokenPipeError) else _report(error, as_json=False)
+
+
 def _reader_left() -> int:
     """`clickclaim watch | head`: the reader has seen enough; that is no failure of ours."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - lives until exit
+    _drop_output()
     sys.stderr = sys.__stderr__
     return 0
+
+
+def _drop_output() -> None:
+    """What nobody takes any more; else Python tries again at its end, and exits with 120."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - lives until exit
 
 
 def usage(message: str, hint: str = "") -> NoReturn:

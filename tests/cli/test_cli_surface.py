@@ -126,16 +126,23 @@ def test_a_reader_who_has_seen_enough_is_no_failure(data, cli):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("how", [[], ["--json"], ["--report", "html"]])
-def test_an_output_on_a_full_disk_is_a_sentence(how):
+RUN = ["sim", "run", "two-stations"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [RUN, [*RUN, "--json"], [*RUN, "--report", "html"], ["--help"], ["--version"], ["sim", "-h"]],
+)
+def test_an_output_on_a_full_disk_is_a_sentence(typed):
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         ran = subprocess.run(
-            [*PROGRAM, "sim", "run", "two-stations", *how],
+            [*PROGRAM, *typed],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30,
         )  # fmt: skip
     assert ran.returncode == 4
-    assert ran.stderr.startswith("error: the output cannot be written: No space left on device.")
-    assert "Traceback" not in ran.stderr
+    told = "error: the output cannot be written: No space left on device.\n  make room there"
+    assert ran.stderr == f"{told} and type it again\n"
 
 
 @pytest.mark.parametrize(
