@@ -7,6 +7,7 @@ import contextlib
 import heapq
 import itertools
 import time
+from collections.abc import Callable
 from typing import Final
 
 # asyncio's timers may fire up to this much early; sleeping on avoids a busy loop at the deadline.
@@ -14,15 +15,21 @@ _TIMER_SLACK_S: Final = 0.001
 
 
 class WallClock:
-    """UTC at start plus monotonic time since."""
+    """UTC at start plus monotonic time since; both are the machine's unless others are given."""
 
-    def __init__(self) -> None:
-        self._start_ms = time.time_ns() // 1_000_000
-        self._start_ns = time.monotonic_ns()
+    def __init__(
+        self,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
+        self._start_ms = wall_ns() // 1_000_000
+        self._start_ns = monotonic_ns()
 
     def now_ms(self) -> int:
         """UTC milliseconds."""
-        return self._start_ms + (time.monotonic_ns() - self._start_ns) // 1_000_000
+        return self._start_ms + (self._monotonic_ns() - self._start_ns) // 1_000_000
 
     async def sleep_until(self, at_ms: int) -> None:
         """Return when ``now_ms()`` is at least ``at_ms``."""

@@ -22,6 +22,9 @@ _CUTS: Final[tuple[Literal["plug", "before", "after", "torn"], ...]] = (
     "torn",
 )
 
+# A clock on summer time, or a battery that lost it.
+_FARTHEST_STEP_MS: Final = 3_600_000
+
 
 class Faults:
     """The faults of one plan, each at a time of its own."""
@@ -43,6 +46,7 @@ class Faults:
             self._each(plan.line_cuts, 90.0, self._cut_lines),
             self._each(plan.partitions, 60.0, self._cut_off),
             self._each(plan.station_kills, 60.0, self._kill_station),
+            self._each(plan.wall_steps, 60.0, self._set_a_wall_clock),
         ]
 
     async def heal(self) -> None:
@@ -60,7 +64,7 @@ class Faults:
         """Start a service again, with its clock off anew, and hold what it finds to the truth."""
         scene = self._scene
         step_ms = scene.plan.clock_step_ms
-        node.clock.skew_ms = self._clocks.randint(-step_ms, step_ms)
+        node.wall.off_ms = self._clocks.randint(-step_ms, step_ms)
         if node.disk.tore:
             scene.trace.count("fault: torn tail")
         await node.restart()
@@ -166,6 +170,12 @@ class Faults:
     async def _kill_station(self, dice: Any) -> None:
         self._scene.trace.fault("station killed")
         dice.choice(self._scene.stations).kill()
+
+    async def _set_a_wall_clock(self, dice: Any) -> None:
+        """Somebody, or NTP, sets the clock of one machine. No window may become longer for it."""
+        self._scene.trace.fault("wall clock set")
+        machine = dice.choice([*self._scene.services, *self._scene.stations])
+        machine.wall.off_ms += dice.choice([-1, 1]) * dice.randint(30_000, _FARTHEST_STEP_MS)
 
 
 def _make_room(node: ServiceNode) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+from orchestrator.clocks import WallClock
 from orchestrator.ports import Store
 from orchestrator.simulation.loop import SimulatedLoop
 
@@ -60,17 +61,24 @@ class Gate:
         await asyncio.shield(self._never)
 
 
-class GatedClock:
-    """The world's clock as one process sees it: skewed, and gone when the process is."""
+class Wall:
+    """The wall clock of one machine: off by so much, and stepped while its programs run."""
 
-    def __init__(self, loop: SimulatedLoop, gate: Gate) -> None:
+    def __init__(self, loop: SimulatedLoop, off_ms: int = 0) -> None:
         self._loop = loop
-        self._gate = gate
-        self.skew_ms = 0
+        self.off_ms = off_ms
 
-    def now_ms(self) -> int:
-        """UTC milliseconds, as this process believes."""
-        return round(self._loop.time_s * 1000) + self.skew_ms
+    def now_ns(self) -> int:
+        """UTC nanoseconds, as this machine believes."""
+        return self._loop.now_ns() + self.off_ms * 1_000_000
+
+
+class GatedClock(WallClock):
+    """Production's clock in one process of a machine; gone when the process is."""
+
+    def __init__(self, loop: SimulatedLoop, gate: Gate, wall: Wall) -> None:
+        super().__init__(wall.now_ns, loop.now_ns)
+        self._gate = gate
 
     async def sleep_until(self, at_ms: int) -> None:
         """Return when this process believes that it is ``at_ms``."""

@@ -74,6 +74,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Virtual UTC milliseconds."""
         return round(self.time_s * 1000)
 
+    def now_ns(self) -> int:
+        """The same in nanoseconds, for what counts in them."""
+        return round(self._simulated_s * 1000) * 1_000_000
+
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run ``main`` to its end, then cancel whatever it left behind."""
         try:

@@ -24,7 +24,7 @@ from orchestrator.settings import Settings, for_profile
 from orchestrator.simulation.broker import Broker
 from orchestrator.simulation.clients import simulated_connection
 from orchestrator.simulation.disk import Disk
-from orchestrator.simulation.gate import Gate, GatedClock, gated_store
+from orchestrator.simulation.gate import Gate, GatedClock, Wall, gated_store
 from orchestrator.simulation.loop import SimulatedLoop
 from orchestrator.simulation.model_disk import ModelDisk, ModelStore
 from orchestrator.simulation.network import FarClaims, Line
@@ -77,7 +77,9 @@ class ServiceNode:
         self._graveyard: list[Any] = []
         """Kept, so that the garbage collector tidies up nothing that a kill does not."""
         self.gate = Gate(loop)
-        self.clock = GatedClock(loop, self.gate)
+        self.wall = Wall(loop)
+        """The clock of its machine: what it goes by from its next start on."""
+        self.clock = GatedClock(loop, self.gate, self.wall)
         self.up = False
         self.well_since_ms = 0
         """Since when it has been running with room on its disk."""
@@ -89,6 +91,11 @@ class ServiceNode:
         self._apis: dict[Caller, WitnessedClaims] = {}
 
     @property
+    def life(self) -> str:
+        """Its name, and how often it was started."""
+        return f"{self.name}{self.starts}"
+
+    @property
     def disk(self) -> AnyDisk:
         """The disk it runs on now."""
         return self._disk
@@ -97,9 +104,7 @@ class ServiceNode:
         """Open the store, resume the broker session, time deadlines."""
         self.starts += 1
         gate = self.gate = Gate(self._loop)
-        skew_ms = self.clock.skew_ms
-        self.clock = GatedClock(self._loop, gate)
-        self.clock.skew_ms = skew_ms
+        self.clock = GatedClock(self._loop, gate, self.wall)
         store = self.store = await self._disk.open()
 
         async def on_answer(method: str, asked: Any, answer: Any) -> None:
@@ -111,7 +116,7 @@ class ServiceNode:
             self.clock,
             self._settings,
             self._hub,
-            new_id=lambda: f"{self.name}{self.starts}-{next(self._ids):06d}",
+            new_id=lambda: f"{self.life}-{next(self._ids):06d}",
         )
         self._ingest = Ingest(self.service)
         self._apis = {}
@@ -220,20 +225,20 @@ class Station:
         self.caller = caller
         self._line = line
         self._random = seed
-        self._skew_ms = skew_ms
+        self.wall = Wall(loop, skew_ms)
         self.gate = Gate(loop)
+        self._ears_clock = GatedClock(loop, self.gate, self.wall)
 
     def now_ms(self) -> int:
-        """UTC milliseconds, as this station believes."""
-        return self._loop.now_ms() + self._skew_ms
+        """UTC milliseconds, as whoever listens at this station believes."""
+        return self._ears_clock.now_ms()
 
     async def claim(self, device_id: str, claim_id: str, patience_ms: int | None) -> Told:
         """Claim one device, however often the station is killed meanwhile."""
         while True:
             gate = self.gate = Gate(self._loop)
             api = FarClaims(self.service, self.caller, gate, self._line, self._random)
-            clock = GatedClock(self._loop, gate)
-            clock.skew_ms = self._skew_ms
+            clock = GatedClock(self._loop, gate, self.wall)
             task = self._loop.create_task(
                 claim_device(
                     api, device_id, claim_id=claim_id, clock=clock, patience_ms=patience_ms

@@ -81,6 +81,9 @@ class Plan:
     station_kills: int = 0
     clock_step_ms: int = 0
     """How far clocks are off at most, to either side: a service's anew after each start."""
+    wall_steps: int = 0
+    """A machine's wall clock is set by up to an hour while its programs run; before a service
+    starts again it is put right, within ``clock_step_ms``."""
 
     def __post_init__(self) -> None:
         if self.modelled and (self.power_cuts or self.full_disks):
@@ -182,4 +185,6 @@ def draw_plan(seed: int) -> Plan:
         station_kills=few(0.5, 4),
         clock_step_ms=dice.choice([0, 0, 0, 3_000]),
         marker_every_s=dice.choice([MARKER_EVERY_S, 3.0, 10.0]),
+        # What was added later is drawn after all that was there before.
+        wall_steps=few(0.3, 3),
     )

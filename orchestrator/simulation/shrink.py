@@ -21,6 +21,7 @@ _CAN_BE_ABSENT: Final = (
     "partitions",
     "station_kills",
     "clock_step_ms",
+    "wall_steps",
     "hostile",
     "meddling",
     "releases",
@@ -44,6 +45,7 @@ _COUNTS: Final = (
     ("line_cuts", 0),
     ("partitions", 0),
     ("station_kills", 0),
+    ("wall_steps", 0),
 )
 _PARTS: Final = (
     ("weather", ("lose", "duplicate")),

@@ -7,9 +7,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.claims.registry import DeviceRegistry
+from orchestrator.ports import Store
 from orchestrator.settings import Settings, for_profile
 from orchestrator.simulation.buttons import Button
 from orchestrator.simulation.checks import (
@@ -18,20 +19,22 @@ from orchestrator.simulation.checks import (
     check_device,
     check_nothing_lost,
 )
-from orchestrator.simulation.course import GRACE_MS, Course
+from orchestrator.simulation.course import GRACE_MS, SETTLED_S, Course
 from orchestrator.simulation.faults import Faults
 from orchestrator.simulation.loop import SimulatedLoop
-from orchestrator.simulation.nodes import Station, Told
+from orchestrator.simulation.nodes import ServiceNode, Station, Told
 from orchestrator.simulation.people import People
 from orchestrator.simulation.plan import Plan
+from orchestrator.simulation.real_time import RealTime
 from orchestrator.simulation.scene import Scene
-from orchestrator.simulation.truth import PressKey
-from orchestrator.units import PutKey, StoredKey
+from orchestrator.simulation.truth import InvariantError, PressKey
+from orchestrator.units import Committed, PutKey, StoredKey
 
 # A window, the time to finalize, and the grace: after that nothing may be open.
 HEALING_S: Final = 120 + 60 + 5
 # No world needs four hours: whoever is still waiting then waits for ever.
 LONGEST_S: Final = 4 * 3600
+_LOOK_EVERY_S: Final = 10.0
 # Buttons of unlike age: what two of them say in one world is hardly ever the same.
 _MOST_STARTS: Final = 16
 
@@ -85,6 +88,7 @@ class World(Course):
                     skew_ms=skews.randint(-step_ms, step_ms),
                 )
             )
+        self._real_time = RealTime(self._loop.now_ms)
         self._faults = Faults(scene)
         self._people = People(scene)
 
@@ -114,7 +118,7 @@ class World(Course):
             await node.start()
         await self._register()
         people, faults = self._people, self._faults
-        beside = (*people.aside(), *faults.all())
+        beside = (*people.aside(), *faults.all(), self._look_at_real_time())
         if await self._go_through(beside, people.at_work, faults.heal, HEALING_S):
             await self._final_checks()
 
@@ -160,6 +164,27 @@ class World(Course):
             await check_device(node.store, node.truth, (namespace, device_id))
         for told in scene.told:
             await self._check_told(told)
+
+    # --- what happens is checked -----------------------------------------------------------------
+
+    async def _look_at_real_time(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            for node in self._scene.services:
+                well_ms = self._loop.now_ms() - node.well_since_ms
+                if node.up and node.store is not None and well_ms > SETTLED_S * 1000:
+                    await self._real_time.check_open(node.life, node.store, GRACE_MS)
+
+    async def _answered(
+        self, node: ServiceNode, store: Store, method: str, asked: Any, answer: Any
+    ) -> None:
+        await super()._answered(node, store, method, asked, answer)
+        if method != "unit" or not isinstance(answer, Committed):
+            return
+        try:
+            self._real_time.committed(node.life, asked)
+        except InvariantError as error:
+            self._scene.fail(error)
 
     def _pressed(self, key: PressKey) -> None:
         self._scene.pressed(key)

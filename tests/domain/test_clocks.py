@@ -60,3 +60,12 @@ async def test_time_passes_by_whole_milliseconds(by_ms):
     with pytest.raises(TypeError, match="whole milliseconds"):
         clock.move(by_ms)
     assert clock.now_ms() == 100
+
+
+def test_a_wall_clock_that_is_set_changes_nothing_for_who_has_started():
+    wall_ns, monotonic_ns = [5_000_000_000], [70_000_000]
+    clock = WallClock(lambda: wall_ns[0], lambda: monotonic_ns[0])
+    assert clock.now_ms() == 5_000
+    wall_ns[0] -= 3_600_000_000_000
+    monotonic_ns[0] += 1_500_000
+    assert clock.now_ms() == 5_001

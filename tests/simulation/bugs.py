@@ -19,6 +19,7 @@ from hardware.sources.mqtt_connection import Connection
 from orchestrator.claims import answers, claiming, codes, context, deadlines, devices, registry
 from orchestrator.claims.context import Context, MovedError, Plan
 from orchestrator.claims.views import CodeClaimed
+from orchestrator.clocks import WallClock
 from orchestrator.domain import attempts, claims, dispositions
 from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import CLAIMED
@@ -218,6 +219,11 @@ def deadlines_forgotten_at_restart() -> list[Patch]:
         await run(context)
 
     return [(deadlines, "run_deadlines", run_deadlines)]
+
+
+@bug("the clock goes by the wall clock, also when somebody sets it")
+def clock_follows_the_wall() -> list[Patch]:
+    return [(WallClock, "now_ms", lambda self: self._wall_ns() // 1_000_000)]
 
 
 # --- the claim -----------------------------------------------------------------------------------

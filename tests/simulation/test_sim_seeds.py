@@ -52,6 +52,7 @@ MUST_HAPPEN = [
     "fault: retain",
     "fault: station killed",
     "fault: torn tail",
+    "fault: wall clock set",
     "finalize at the deadline",
     "frame of a station: DELIVERED",
     "frame of a station: MATCHED",

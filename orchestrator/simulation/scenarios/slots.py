@@ -18,7 +18,7 @@ from orchestrator.domain.errors import RefusedError
 from orchestrator.domain.ids import Caller
 from orchestrator.flow import WindowOpened, claim_device
 from orchestrator.ports import ServiceAwayError
-from orchestrator.simulation.gate import Gate, GatedClock
+from orchestrator.simulation.gate import Gate, GatedClock, Wall
 from orchestrator.simulation.nodes import ServiceNode, Told
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, HeldButton, Touch
 from orchestrator.simulation.scenarios.stream import SlotClaims, StationStream
@@ -170,7 +170,7 @@ class Slot:
                 api,
                 device_id,
                 claim_id=claim_id,
-                clock=GatedClock(loop, gate),
+                clock=GatedClock(loop, gate, Wall(loop)),
                 patience_ms=round(gives_up_s * 1000) or None,
                 on_progress=on_progress,
             )

@@ -111,7 +111,7 @@ class Upsets:
     async def _restart(self) -> None:
         """Start the service again, and hold what it finds to the truth."""
         scene, node = self._scene, self._service
-        node.clock.skew_ms = self._clock_off_ms
+        node.wall.off_ms = self._clock_off_ms
         if node.disk.tore:
             scene.trace.count("fault: torn tail")
         await node.restart()
