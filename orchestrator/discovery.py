@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from orchestrator.domain.attempts import Attempt
 from orchestrator.domain.discovery import QUIET_MS, Discovery, forget, hear
+from orchestrator.domain.errors import TakenError
 from orchestrator.flow import Tell, claim_device, tell_nobody
 from orchestrator.ports import ClaimApi, Clock
 
@@ -102,6 +103,8 @@ class _Search:
     again: asyncio.Event = field(default_factory=asyncio.Event)
     """The second click of the named button has come by our own ears."""
     named: int = 0
+    sure: bool = True
+    """The named button is nobody's, as the service said; else that is still to be seen."""
     last_ms: dict[str, int] = field(default_factory=dict)
     """When each device was last heard here, whatever it was."""
     told: set[Heard] = field(default_factory=set)
@@ -113,7 +116,10 @@ class _Search:
             while True:
                 await asyncio.wait({coming, *self._tasks()}, return_when=asyncio.FIRST_COMPLETED)
                 if self.claiming is not None and self.claiming.done():
-                    return self.claiming.result()
+                    if not self._is_somebodys(self.claiming):
+                        return self.claiming.result()
+                    self.claiming = None
+                    continue
                 one = coming.result()
                 if one is None:
                     return None if self.claiming is None else await self.claiming
@@ -130,6 +136,13 @@ class _Search:
     def _tasks(self) -> tuple[asyncio.Task[Attempt], ...]:
         return () if self.claiming is None else (self.claiming,)
 
+    def _is_somebodys(self, claiming: asyncio.Task[Attempt]) -> bool:
+        """Whether the named button was no candidate at all; then it is none any more."""
+        found = not self.sure and isinstance(claiming.exception(), TakenError)
+        if found and self.state.candidate is not None:
+            self.state = forget(self.state, self.state.candidate)
+        return found
+
     async def _take(self, heard: Heard) -> None:
         """One verdict: does it name a button, press it again, or stand in another's way?"""
         device_id, now_ms = heard.device_id, self.clock.now_ms()
@@ -138,14 +151,15 @@ class _Search:
             return
         before_ms = self.last_ms.get(device_id)
         self.last_ms[device_id] = now_ms
-        # The service heard this press first, by itself: for us it is a repeat from the start.
+        # The service heard this press before, by itself or from us, and its answer got lost: for us
+        # it is a repeat from the start.
         first_here = before_ms is None or now_ms - before_ms >= _PRESS_LASTS_MS
-        told_late = heard.shared and first_here and heard.disposition == "DUPLICATE"
+        told_late = first_here and heard.disposition == "DUPLICATE"
         if device_id == self.state.candidate and self.claiming is not None:
             if heard.disposition == "MATCHED" or heard.shared:
                 self.again.set()
         elif heard.disposition in _UNCLAIMED or told_late:
-            await self._clicked(device_id, now_ms)
+            await self._clicked(device_id, now_ms, sure=not told_late)
         elif heard.disposition not in _OTHERS:
             self.tell(NotForUs(heard=heard))
 
@@ -158,7 +172,7 @@ class _Search:
         self.told.add(heard)
         self.tell(NoClick(heard=heard) if heard.disposition is None else NotForUs(heard=heard))
 
-    async def _clicked(self, device_id: str, now_ms: int) -> None:
+    async def _clicked(self, device_id: str, now_ms: int, *, sure: bool) -> None:
         candidate = self.state.candidate
         self.state, found = hear(self.state, device_id, now_ms)
         if found.what == "overlap":
@@ -167,6 +181,7 @@ class _Search:
             return
         self.tell(Named(device_id=device_id))
         self.named += 1
+        self.sure = sure
         self.again = asyncio.Event()
         self.claiming = asyncio.create_task(
             claim_device(

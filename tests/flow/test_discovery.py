@@ -123,6 +123,44 @@ async def test_a_click_that_the_service_heard_first_names_the_button_too(world, 
     assert (await claim).outcome == "CLAIMED"
 
 
+async def test_a_click_whose_answer_got_lost_names_the_button_too(world, station):
+    """The frame is sent again, and the service has its press on record already."""
+    claim = station.begin()
+    await world.press("A", press_id="one")
+    await station.press("A", press_id="one")
+    assert world.told_of(Named) == [Named(device_id="A")]
+    await station.press("A", press_id="two")
+    assert (await claim).outcome == "CLAIMED"
+
+
+async def test_another_button_whose_answer_got_lost_stops_the_claim(world, station):
+    claim = station.begin()
+    await station.press("A")
+    await world.press("B", press_id="one")
+    await station.press("B", press_id="one")
+    assert world.told_of(Overlap) == [Overlap(device_id="B", other="A")]
+    assert await outcomes(world) == [("A", "CANCELLED")]
+    claim.cancel()
+    await asyncio.gather(claim, return_exceptions=True)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_a_click_heard_first_elsewhere_may_be_of_somebodys_button(world, station, shared):
+    """The station cannot tell until it is refused; then the search goes on."""
+    station.shared = shared
+    opened = await world.service.initiate(world.bob, "B", invocation="bob")
+    await world.press("B")
+    await world.service.finalize(world.bob, "B", tags=None, if_epoch=opened.epoch, invocation="bob")
+    claim = station.begin()
+    await world.press("B", press_id="one")
+    await station.press("B", press_id="one")
+    assert not claim.done()
+    await station.press("A")
+    await station.press("A")
+    attempt = await claim
+    assert (attempt.device_id, attempt.outcome) == ("A", "CLAIMED")
+
+
 async def test_an_unknown_button_is_told_and_names_nothing(world, station):
     claim = station.begin()
     await station.press("STRANGER")
