@@ -10,6 +10,7 @@ from firmware_sim.core.device import ButtonDevice, MqttEncoder
 from firmware_sim.core.wire.click import ButtonClick
 from firmware_sim.core.wire.sentence import encode_sentence
 from firmware_sim.world.slots import MemorySlot
+from hardware.click import RawFrame
 from orchestrator.simulation.truth import Place, PressKey
 
 
@@ -55,6 +56,18 @@ class Button:
         press_id = f"{frame.click.boot_id}.{frame.click.counter}"
         self.last = Said((self.place, press_id), frame.channel, frame.payload, frame.click)
         return self.last
+
+
+def serial_frame(said: Said, heard_ms: int) -> RawFrame:
+    """The press as a station's own driver hears it."""
+    return RawFrame(
+        transport="serial",
+        source="serial:/dev/ttyACM0",
+        heard_ms=heard_ms,
+        payload=said.sentence,
+        address=f"usb {said.key[0][1]}",
+        direct=True,
+    )
 
 
 @cache

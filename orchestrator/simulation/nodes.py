@@ -236,9 +236,8 @@ class Station:
     async def claim(self, device_id: str, claim_id: str, patience_ms: int | None) -> Told:
         """Claim one device, however often the station is killed meanwhile."""
         while True:
-            gate = self.gate = Gate(self._loop)
-            api = FarClaims(self.service, self.caller, gate, self._line, self._random)
-            clock = GatedClock(self._loop, gate, self.wall)
+            api, clock = self.process()
+            gate = self.gate
             task = self._loop.create_task(
                 claim_device(
                     api, device_id, claim_id=claim_id, clock=clock, patience_ms=patience_ms
@@ -254,6 +253,12 @@ class Station:
                 return Told(claim_id, device_id, self.caller, None, type(error).__name__)
             except ServiceAwayError:
                 await asyncio.sleep(self._random.uniform(1.0, 5.0))
+
+    def process(self) -> tuple[FarClaims, GatedClock]:
+        """A new process of this station: its line and its clock, both until it is killed."""
+        gate = self.gate = Gate(self._loop)
+        api = FarClaims(self.service, self.caller, gate, self._line, self._random)
+        return api, GatedClock(self._loop, gate, self.wall)
 
     def api(self) -> FarClaims:
         """A line to the service that no kill of the claiming process cuts."""

@@ -8,15 +8,15 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Final
 
-from hardware.click import RawFrame
 from orchestrator.domain.devices import CLAIM_INITIATED, CLAIMED
 from orchestrator.domain.errors import ClickclaimError, RefusedError
 from orchestrator.domain.ids import Caller
 from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.broker import Published
-from orchestrator.simulation.buttons import Said
+from orchestrator.simulation.buttons import Said, serial_frame
 from orchestrator.simulation.nodes import Station, Told
 from orchestrator.simulation.scene import Scene
+from orchestrator.simulation.searches import Searches
 from orchestrator.simulation.truth import Place, hold
 
 _CLICKS: Final = ("SINGLE", "DOUBLE", "LONG")
@@ -40,6 +40,7 @@ class People:
         self._strays = scene.dice("strays")
         self._bad = scene.dice("hostile")
         self._registrar = scene.dice("registrar")
+        self._searches = Searches(scene)
 
     def at_work(self) -> list[Coroutine[Any, Any, None]]:
         """What the operators do; the world waits for them."""
@@ -68,6 +69,9 @@ class People:
             device_id, claim_id = f"B{one}", f"claim-{number}-{count}"
             if dice.random() < plan.claim_codes:
                 await self._use_code(station, claim_id)
+                continue
+            if plan.discoveries and dice.random() < plan.discoveries:
+                await self._after(station, await self._searches.search(station, claim_id))
                 continue
             place = (station.caller.namespace, device_id)
             if dice.random() < plan.presses_eager:
@@ -164,7 +168,7 @@ class People:
             said = self._scene.buttons[place].press(self._clicks[0], self._scene.loop.now_ms())
             self._scene.pressed(said.key)
             self._scene.trace.count("press at the deadline")
-            await api.send_frames([_frame(said, home.clock.now_ms())])
+            await api.send_frames([serial_frame(said, home.clock.now_ms())])
             return
         self._scene.trace.count("finalize at the deadline")
         await api.finalize(
@@ -240,7 +244,7 @@ class People:
         """The station's own driver heard it; the frame goes to the service until it is taken."""
         scene = self._scene
         scene.pressed(said.key)
-        frame = _frame(said, station.now_ms())
+        frame = serial_frame(said, station.now_ms())
         (receipt,) = await self._insist(lambda: station.api().send_frames([frame]))
         scene.trace.count(f"frame of a station: {receipt.disposition}")
         if receipt.disposition not in {None, "UNKNOWN_DEVICE"}:
@@ -296,18 +300,6 @@ class People:
                 broker.accept(Published(said.topic, forged, 1))
             case _:
                 broker.accept(Published(dice.choice(heard).topic, said.payload, 1))
-
-
-def _frame(said: Said, heard_ms: int) -> RawFrame:
-    """The press as a station's own driver hears it."""
-    return RawFrame(
-        transport="serial",
-        source="serial:/dev/ttyACM0",
-        heard_ms=heard_ms,
-        payload=said.sentence,
-        address=f"usb {said.key[0][1]}",
-        direct=True,
-    )
 
 
 def _ms(text: str) -> int:

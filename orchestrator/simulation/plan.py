@@ -57,6 +57,8 @@ class Plan:
     """How likely somebody replays, forges or retains a message, in each second."""
     claim_codes: float = 0.0
     """How likely an operator uses a claim code instead of a press. B1 and B2 have one."""
+    discoveries: float = 0.0
+    """How likely an operator does not know which button it is, and presses it twice."""
     releases: float = 0.0
     """How likely the registrar releases a device, in each second."""
     meddling: float = 0.0
@@ -187,4 +189,5 @@ def draw_plan(seed: int) -> Plan:
         marker_every_s=dice.choice([MARKER_EVERY_S, 3.0, 10.0]),
         # What was added later is drawn after all that was there before.
         wall_steps=few(0.3, 3),
+        discoveries=0.0 if unregistered else sometimes(0.5, 0.6),
     )

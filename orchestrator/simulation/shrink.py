@@ -26,6 +26,7 @@ _CAN_BE_ABSENT: Final = (
     "meddling",
     "releases",
     "claim_codes",
+    "discoveries",
     "presses_stray",
     "presses_eager",
     "heard_by_station",

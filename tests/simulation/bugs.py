@@ -1,7 +1,8 @@
 """Bugs to be found: each switched on by name, for one test, in production's own code.
 
 Every one is a mistake that somebody could make in a line or two, and that the rules, the store or
-the ingest are written to avoid. ``planted(name)`` is a context manager.
+the ingest are written to avoid. ``planted(name)`` is a context manager. Those of what stands
+around a claim are in ``bugs_around``.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hardware.families import native
@@ -19,7 +19,6 @@ from hardware.sources.mqtt_connection import Connection
 from orchestrator.claims import answers, claiming, codes, context, deadlines, devices, registry
 from orchestrator.claims.context import Context, MovedError, Plan
 from orchestrator.claims.views import CodeClaimed
-from orchestrator.clocks import WallClock
 from orchestrator.domain import attempts, claims, dispositions
 from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import CLAIMED
@@ -29,55 +28,8 @@ from orchestrator.ingest.pipeline import Ingest
 from orchestrator.stores import files, groups, statements
 from orchestrator.stores.cache import RowCache
 from orchestrator.units import AddAnswer, Committed, StoredAnswer, SwapAttempt, SwapDevice
-
-Patch = tuple[Any, str, Any]
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A planted bug: what is wrong with it on, in words, and which names it replaces."""
-
-    name: str
-    says: str
-    patches: Callable[[], list[Patch]]
-
-
-BUGS: dict[str, Bug] = {}
-
-
-def bug(says: str) -> Callable[[Callable[[], list[Patch]]], None]:
-    def add(patches: Callable[[], list[Patch]]) -> None:
-        name = patches.__name__.replace("_", "-")
-        BUGS[name] = Bug(name, says, patches)
-
-    return add
-
-
-@contextmanager
-def planted(name: str) -> Iterator[None]:
-    """With this bug in the code. A name that is no longer there to be replaced is an error."""
-    with ExitStack() as stack:
-        for target, attribute, value in BUGS[name].patches():
-            stack.enter_context(_replaced(target, attribute, value))
-        yield
-
-
-@contextmanager
-def _replaced(target: Any, name: str, value: Any) -> Iterator[None]:
-    if isinstance(target, dict):
-        before = target[name]
-        target[name] = value
-        try:
-            yield
-        finally:
-            target[name] = before
-        return
-    before = getattr(target, name)
-    setattr(target, name, value)
-    try:
-        yield
-    finally:
-        setattr(target, name, before)
+from tests.simulation import bugs_around
+from tests.simulation.planting import BUGS, Bug, Patch, bug, planted
 
 
 def _changing(outcome: Callable[[Context, Plan[Any]], Any]) -> list[Patch]:
@@ -219,11 +171,6 @@ def deadlines_forgotten_at_restart() -> list[Patch]:
         await run(context)
 
     return [(deadlines, "run_deadlines", run_deadlines)]
-
-
-@bug("the clock goes by the wall clock, also when somebody sets it")
-def clock_follows_the_wall() -> list[Patch]:
-    return [(WallClock, "now_ms", lambda self: self._wall_ns() // 1_000_000)]
 
 
 # --- the claim -----------------------------------------------------------------------------------
@@ -478,4 +425,6 @@ def click_dropped_when_full() -> list[Patch]:
     return [(hearing.Reader, "_insist", ask_once), (hearing.Reader, "read", read)]
 
 
+# What was planted there is in the list, too.
+assert bugs_around.__name__
 __all__ = ["BUGS", "Bug", "planted"]

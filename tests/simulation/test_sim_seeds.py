@@ -67,6 +67,10 @@ MUST_HAPPEN = [
     "published at QoS 1, retained",
     "released: CLAIMED",
     "released: CLAIM_INITIATED",
+    "search: CLAIMED",
+    "search: nothing pressed twice",
+    "search: overlap",
+    "search: station killed",
     "stored answer replayed",
     "unclaim",
 ]
