@@ -53,6 +53,7 @@ class Faults:
         """From now on everything works."""
         scene = self._scene
         scene.broker.heal()
+        scene.receivers.fails = 0.0
         scene.line.lose_request = scene.line.lose_reply = scene.line.twice = 0.0
         for one in scene.services:
             one.disk.heal()
@@ -73,6 +74,7 @@ class Faults:
         assert store is not None
         try:
             await check_nothing_lost(store, node.truth)
+            await scene.receivers.check_restarted(node)
             for namespace in scene.plan.namespaces:
                 await learn(store, node.truth, namespace)
             for place in scene.buttons:

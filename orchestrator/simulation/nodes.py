@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -89,6 +89,9 @@ class ServiceNode:
         self._hub = FactHub()
         self._ingest: Ingest | None = None
         self._apis: dict[Caller, WitnessedClaims] = {}
+        self.works_beside: Callable[[ServiceNode, Store], Sequence[Coroutine[Any, Any, None]]]
+        self.works_beside = _nothing
+        """What else its process does, over the store that it is handed."""
 
     @property
     def life(self) -> str:
@@ -124,6 +127,8 @@ class ServiceNode:
         self.well_since_ms = self._loop.now_ms()
         self._run(self.service.run_deadlines())
         self._run(self._hear(self._ingest, gate))
+        for work in self.works_beside(self, self.service.store):
+            self._run(work)
 
     def kill(self) -> None:
         """The process is gone; what the disk holds is for ``restart`` to find."""
@@ -171,6 +176,10 @@ class ServiceNode:
             return None
         return DeviceRegistry(self.service.store, self.clock, for_profile("dev"))
 
+    def found(self, error: BaseException) -> None:
+        """Something that it did, seen from outside, never should be."""
+        self._watchers.fail(error)
+
     async def _hear(self, ingest: Ingest, gate: Gate) -> None:
         connect = simulated_connection(self._broker, self.name, gate)
         every_s = self._marker_every_s
@@ -188,6 +197,10 @@ class ServiceNode:
             return
         error = task.exception()
         self._watchers.fail(error or InvariantError(4, "a service stopped timing or hearing"))
+
+
+def _nothing(_node: ServiceNode, _store: Store) -> Sequence[Coroutine[Any, Any, None]]:
+    return ()
 
 
 def _forget_error(task: asyncio.Task[Any]) -> None:

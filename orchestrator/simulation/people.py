@@ -15,6 +15,7 @@ from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.buttons import Said, serial_frame
 from orchestrator.simulation.nodes import Station, Told
+from orchestrator.simulation.receivers import Owners
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.searches import Searches
 from orchestrator.simulation.truth import Place, hold
@@ -41,6 +42,7 @@ class People:
         self._bad = scene.dice("hostile")
         self._registrar = scene.dice("registrar")
         self._searches = Searches(scene)
+        self._owners = Owners(scene.dice("owners"), self._press)
 
     def at_work(self) -> list[Coroutine[Any, Any, None]]:
         """What the operators do; the world waits for them."""
@@ -98,6 +100,8 @@ class People:
         if dice.random() < self._plan.meddling:
             await asyncio.sleep(dice.uniform(0.0, 60.0))
             await self._meddle(station, told)
+        if self._plan.callbacks and outcome == CLAIMED and dice.random() < self._plan.callbacks:
+            await self._owners.use(station, told)
         if outcome == CLAIMED and dice.random() < self._plan.unclaims:
             await asyncio.sleep(dice.uniform(0.0, 30.0))
             scene.trace.count("unclaim")

@@ -59,6 +59,10 @@ class Plan:
     """How likely an operator uses a claim code instead of a press. B1 and B2 have one."""
     discoveries: float = 0.0
     """How likely an operator does not know which button it is, and presses it twice."""
+    callbacks: float = 0.0
+    """How likely an owner wants to be told of the clicks of a button, and presses it."""
+    receiver_fails: float = 0.0
+    """How likely an owner's server does not take what it is told."""
     releases: float = 0.0
     """How likely the registrar releases a device, in each second."""
     meddling: float = 0.0
@@ -190,4 +194,6 @@ def draw_plan(seed: int) -> Plan:
         # What was added later is drawn after all that was there before.
         wall_steps=few(0.3, 3),
         discoveries=0.0 if unregistered else sometimes(0.5, 0.6),
+        callbacks=0.0 if unregistered else sometimes(0.4, 0.9),
+        receiver_fails=sometimes(0.6, 0.3),
     )

@@ -16,6 +16,7 @@ from orchestrator.simulation.loop import SimulatedLoop
 from orchestrator.simulation.network import Line
 from orchestrator.simulation.nodes import ServiceNode, Station, Told
 from orchestrator.simulation.plan import Plan
+from orchestrator.simulation.receivers import Receivers
 from orchestrator.simulation.truth import InvariantError, Place, Press, PressKey
 
 _TAIL_LINES = 60
@@ -82,6 +83,8 @@ class Scene:
         self.broker = Broker(self.dice("broker"), replace(plan.weather))
         self.line: Line = replace(plan.line)
         self.trace = Trace(loop)
+        fails = plan.receiver_fails
+        self.receivers = Receivers(self.dice("receivers"), fails, self.trace.count)
         self.services: list[ServiceNode] = []
         self._homes = _Homes(self)
         self.stations: list[Station] = []

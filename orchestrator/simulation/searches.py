@@ -219,8 +219,10 @@ def _of(attempt: Attempt, press_id: str | None) -> tuple[str, str | None]:
 
 
 async def _is_of_nobody(store: Store, key: PressKey) -> bool:
-    """Whether the press is on record as one of a registered button that nobody had claimed."""
+    """Whether the press is on record as one of a registered button that nobody had, or claimed."""
     (namespace, device_id), press_id = key
     events = await store.events(EventQuery(namespace=namespace, device_id=device_id, limit=_ALL))
     first = next((one for one in events if one.press_id == press_id), None)
-    return first is not None and first.disposition in _OF_NOBODY
+    if first is None or first.attempt_id is not None:
+        return False
+    return first.disposition in _OF_NOBODY

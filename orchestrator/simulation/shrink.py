@@ -27,6 +27,8 @@ _CAN_BE_ABSENT: Final = (
     "releases",
     "claim_codes",
     "discoveries",
+    "callbacks",
+    "receiver_fails",
     "presses_stray",
     "presses_eager",
     "heard_by_station",

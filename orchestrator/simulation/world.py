@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from orchestrator.simulation.nodes import ServiceNode, Station, Told
 from orchestrator.simulation.people import People
 from orchestrator.simulation.plan import Plan
 from orchestrator.simulation.real_time import RealTime
+from orchestrator.simulation.receivers import HOST
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import InvariantError, PressKey
 from orchestrator.units import Committed, PutKey, StoredKey
@@ -35,6 +36,9 @@ HEALING_S: Final = 120 + 60 + 5
 # No world needs four hours: whoever is still waiting then waits for ever.
 LONGEST_S: Final = 4 * 3600
 _LOOK_EVERY_S: Final = 10.0
+# The longest pause of somebody who was refused as often as happens here.
+_TOLD_WITHIN_S: Final = 2 * 3600
+_END_OF_TIME_MS: Final = 2**62
 # Buttons of unlike age: what two of them say in one world is hardly ever the same.
 _MOST_STARTS: Final = 16
 
@@ -72,9 +76,10 @@ class World(Course):
         for number in range(plan.services):
             name = f"S{number + 1}"
             dice = scene.dice(f"disk of {name}")
-            scene.services.append(
-                self._make_service(name, folder, dice, settings, plan.most_delay_ms)
-            )
+            node = self._make_service(name, folder, dice, settings, plan.most_delay_ms)
+            if plan.callbacks:
+                node.works_beside = self._posts(settings)
+            scene.services.append(node)
         skews = scene.dice("station clocks")
         step_ms = plan.clock_step_ms
         for caller in plan.stations:
@@ -120,7 +125,24 @@ class World(Course):
         people, faults = self._people, self._faults
         beside = (*people.aside(), *faults.all(), self._look_at_real_time())
         if await self._go_through(beside, people.at_work, faults.heal, HEALING_S):
+            await self._until_all_are_told()
             await self._final_checks()
+
+    async def _until_all_are_told(self) -> None:
+        """What was tried in vain before may be tried again only after a while."""
+        told_by_s = self._loop.time() + _TOLD_WITHIN_S
+        while self._plan.callbacks and self._loop.time() < told_by_s:
+            stores = [one.store for one in self._scene.services if one.store is not None]
+            left = [await one.deliveries(_END_OF_TIME_MS, 1) for one in stores]
+            # Somebody's last press may have come to the broker meanwhile.
+            if self._scene.broker.idle and not any(left):
+                return
+            await asyncio.sleep(10.0 if any(left) else 1.0)
+
+    def _posts(
+        self, settings: Settings
+    ) -> Callable[[ServiceNode, Store], Sequence[Coroutine[Any, Any, None]]]:
+        return lambda node, store: [self._scene.receivers.post(node, store, settings)]
 
     async def _register(self) -> None:
         scene, plan = self._scene, self._plan
@@ -158,6 +180,7 @@ class World(Course):
             await check_all_ended(node.store, node.clock.now_ms(), GRACE_MS)
             if not self._plan.broker_forgets and not self._plan.unregistered:
                 check_all_heard(node.truth)
+        scene.receivers.check_all_told()
         for namespace, device_id in scene.buttons:
             node = scene.home_of(namespace)
             assert node.store is not None
@@ -183,6 +206,7 @@ class World(Course):
             return
         try:
             self._real_time.committed(node.life, asked)
+            self._scene.receivers.committed(asked)
         except InvariantError as error:
             self._scene.fail(error)
 
@@ -204,4 +228,8 @@ def _hmac_key(namespace: str, device_id: str, secret: bytes, *, simulated: bool)
 
 def _settings(plan: Plan) -> Settings:
     settings = for_profile("production" if plan.production else "dev")
-    return replace(settings, clicks=replace(settings.clicks, claim_click_type=plan.click_type))
+    return replace(
+        settings,
+        clicks=replace(settings.clicks, claim_click_type=plan.click_type),
+        callback_hosts=(HOST,) if plan.callbacks else (),
+    )

@@ -29,27 +29,7 @@ from orchestrator.stores import files, groups, statements
 from orchestrator.stores.cache import RowCache
 from orchestrator.units import AddAnswer, Committed, StoredAnswer, SwapAttempt, SwapDevice
 from tests.simulation import bugs_around
-from tests.simulation.planting import BUGS, Bug, Patch, bug, planted
-
-
-def _changing(outcome: Callable[[Context, Plan[Any]], Any]) -> list[Patch]:
-    """``Context.change`` with another way to commit a plan."""
-
-    async def change(self: Context, decide: Any) -> Any:
-        while True:
-            try:
-                plan = await decide()
-            except MovedError:
-                await asyncio.sleep(0)
-                continue
-            if plan.ops and not isinstance(await outcome(self, plan), Committed):
-                continue
-            for fact in plan.facts:
-                self.tell(fact)
-            return plan.answer
-
-    return [(Context, "change", change)]
-
+from tests.simulation.planting import BUGS, Bug, Patch, bug, changing, planted
 
 # --- the store -----------------------------------------------------------------------------------
 
@@ -123,7 +103,7 @@ def expiry_not_atomic() -> list[Patch]:
             return await self.store.unit(plan.ops[1:])
         return await self.store.unit(plan.ops)
 
-    return _changing(commit)
+    return changing(commit)
 
 
 @bug("a request is answered before what it changed is committed")
@@ -134,7 +114,7 @@ def answer_before_commit() -> list[Patch]:
         under_way.add(asyncio.ensure_future(self.store.unit(plan.ops)))
         return Committed()
 
-    return _changing(commit)
+    return changing(commit)
 
 
 @bug("the answer for a request that is sent again is stored after the change, not with it")

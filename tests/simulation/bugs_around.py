@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from orchestrator import discovery
+from orchestrator import callbacks, discovery
+from orchestrator.claims import claiming, codes, inbox
+from orchestrator.claims.context import Context, Plan
 from orchestrator.clocks import WallClock
 from orchestrator.discovery import _Search
 from orchestrator.domain import claims
 from orchestrator.domain import discovery as rules
+from orchestrator.domain.changes import changed
 from orchestrator.domain.discovery import Discovery, Found
 from orchestrator.ports import ClaimApi
-from tests.simulation.planting import Patch, bug
+from orchestrator.units import Committed, PutDelivery
+from tests.simulation.planting import Patch, bug, changing
 
 # --- time ----------------------------------------------------------------------------------------
 
@@ -61,3 +66,55 @@ def one_click_claims() -> list[Patch]:
         (discovery, "claim_device", at_once),
         (claims.TABLE, ("WAITING", "finalize", "owner"), "CLAIMED"),
     ]
+
+
+# --- who is told of clicks -----------------------------------------------------------------------
+
+
+def _deliveries_apart(order: Callable[[list[Any], list[Any]], list[list[Any]]]) -> list[Patch]:
+    """A click and the callbacks that it calls for, in two units."""
+
+    async def commit(self: Context, plan: Plan[Any]) -> Any:
+        calls = [one for one in plan.ops if isinstance(one, PutDelivery)]
+        if not calls:
+            return await self.store.unit(plan.ops)
+        rest = [one for one in plan.ops if one not in calls]
+        first, second = order(rest, calls)
+        outcome = await self.store.unit(first)
+        return await self.store.unit(second) if isinstance(outcome, Committed) else outcome
+
+    return changing(commit)
+
+
+@bug("a callback is put into the outbox after its click, not with it")
+def callback_after_its_click() -> list[Patch]:
+    return _deliveries_apart(lambda rest, calls: [rest, calls])
+
+
+@bug("a callback is put into the outbox before its click is committed")
+def callback_before_its_click() -> list[Patch]:
+    return _deliveries_apart(lambda rest, calls: [calls, rest])
+
+
+@bug("a callback that its receiver did not take is given up")
+def callback_tried_once() -> list[Patch]:
+    return [(callbacks, "MOST_TRIES", 1)]
+
+
+@bug("callbacks are called while their device is disabled")
+def callback_while_disabled() -> list[Patch]:
+    deliveries = inbox.callback_deliveries
+
+    def enabled(context: Any, before: Any, after: Any, event: Any) -> Any:
+        return deliveries(context, before, changed(after, enabled=True), event)
+
+    return [(inbox, "callback_deliveries", enabled)]
+
+
+@bug("a device keeps the callbacks of those who had it before")
+def callbacks_outlive_their_owner() -> list[Patch]:
+    def keeping(row: Any, **news: Any) -> Any:
+        kept = {"callbacks", "enabled"} if "callbacks" in news else set()
+        return changed(row, **{name: new for name, new in news.items() if name not in kept})
+
+    return [(module, "changed", keeping) for module in (claiming, codes)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from orchestrator.claims.context import Context, MovedError, Plan
+from orchestrator.units import Committed
 
 Patch = tuple[Any, str, Any]
 
@@ -55,3 +59,22 @@ def _replaced(target: Any, name: str, value: Any) -> Iterator[None]:
         yield
     finally:
         setattr(target, name, before)
+
+
+def changing(outcome: Callable[[Context, Plan[Any]], Any]) -> list[Patch]:
+    """``Context.change`` with another way to commit a plan."""
+
+    async def change(self: Context, decide: Any) -> Any:
+        while True:
+            try:
+                plan = await decide()
+            except MovedError:
+                await asyncio.sleep(0)
+                continue
+            if plan.ops and not isinstance(await outcome(self, plan), Committed):
+                continue
+            for fact in plan.facts:
+                self.tell(fact)
+            return plan.answer
+
+    return [(Context, "change", change)]

@@ -22,6 +22,9 @@ SEEDS = 300
 MUST_HAPPEN = [
     "CountRepeat",  # DUPLICATE of a press that has an event already
     "NoteUnknown",
+    "callback refused",
+    "callback taken",
+    "callback taken again",
     "code refused",
     "code used",
     "disposition DELIVERED",
