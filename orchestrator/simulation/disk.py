@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from orchestrator.simulation.loop import SimulatedLoop
-from orchestrator.stores.files import Database
+from orchestrator.stores.files import BUSY_S, DATABASE_NAME, Database
 from orchestrator.stores.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -63,6 +63,8 @@ class Disk(InlineExecutor):
         self._torn_at: int | None = None
         self._tore = False
         self._zeroed = False
+        self._locked_by: sqlite3.Connection | None = None
+        self._waiting: list[Callable[[], None]] = []
         self._connection: sqlite3.Connection | None = None
         self._bytes_at_open = 0
 
@@ -75,9 +77,40 @@ class Disk(InlineExecutor):
         self._armed = how
 
     def heal(self) -> None:
-        """No cut any more, and room for all."""
+        """No cut any more, room for all, and nobody else is writing."""
         self._armed = None
         self.full = False
+        self.unlock()
+
+    def check_room(self) -> None:
+        """What SQLite raises, when the disk is full."""
+        if self.full:
+            raise _no_room()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether another process is writing."""
+        return self._locked_by is not None
+
+    def lock(self) -> bool:
+        """Let another process begin to write and take its time; False while this one writes."""
+        other = sqlite3.connect(self.folder / DATABASE_NAME, timeout=0, isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            other.close()
+            return False
+        self._locked_by = other
+        return True
+
+    def unlock(self) -> None:
+        """The other process is done; who waited goes on."""
+        other, self._locked_by = self._locked_by, None
+        if other is not None:
+            other.close()
+        waiting, self._waiting = self._waiting, []
+        for go_on in waiting:
+            go_on()
 
     @property
     def tore(self) -> bool:
@@ -93,9 +126,15 @@ class Disk(InlineExecutor):
         if self._armed is not None:
             self._cut_at(self._armed, lambda: _done(Future(), fn, *args, **kwargs))
             return future
-        if self.full and self._connection is not None:
-            future.set_exception(_no_room())
-            return future
+        if self._connection is not None:
+            try:
+                self.check_room()
+            except sqlite3.Error as error:
+                future.set_exception(error)
+                return future
+            if self._locked_by is not None and not self._connection.in_transaction:
+                self._wait_for_lock(future, lambda: fn(*args, **kwargs))
+                return future
         wait_s = self._random.uniform(*self._takes_s) if self._takes_s[1] else 0.0
         if self._loop is None or not wait_s or self._connection is None:
             _done(future, fn, *args, **kwargs)
@@ -130,6 +169,21 @@ class Disk(InlineExecutor):
                 if self._zeroed:
                     file.truncate(size)  # grows again, with zeros: sectors that were never written
         return Disk(folder, self._random, self._on_cut, loop=self._loop, takes_s=self._takes_s)
+
+    def _wait_for_lock(self, future: Future[T], work: Callable[[], T]) -> None:
+        """As SQLite waits for another process, in virtual time."""
+        assert self._loop is not None
+
+        def go_on() -> None:
+            if not future.done() and not self._dead:
+                _done(future, work)
+
+        def give_up() -> None:
+            if not future.done() and not self._dead:
+                future.set_exception(_locked())
+
+        self._waiting.append(go_on)
+        self._loop.call_later(BUSY_S, give_up)
 
     def _cut_at(self, how: PowerCut, work: Callable[[], object]) -> None:
         self._dead = True
@@ -188,6 +242,13 @@ def _no_room() -> sqlite3.Error:
     """What SQLite raises when the file cannot grow."""
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
+
+
+def _locked() -> sqlite3.Error:
+    """What SQLite raises when another process has written for too long."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
     return error
 
 

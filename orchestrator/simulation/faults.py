@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from orchestrator.domain.errors import ClickclaimError
 from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.checks import check_device, check_nothing_lost, learn
+from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.nodes import ServiceNode
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import InvariantError
@@ -42,6 +43,7 @@ class Faults:
         return [
             self._each(plan.power_cuts, 90.0, self._cut_power),
             self._each(plan.full_disks, 90.0, self._fill_a_disk),
+            self._each(plan.locks, 90.0, self._lock_the_files),
             self._each(plan.broker_restarts, 120.0, self._restart_broker),
             self._each(plan.line_cuts, 90.0, self._cut_lines),
             self._each(plan.partitions, 60.0, self._cut_off),
@@ -151,6 +153,18 @@ class Faults:
                 node.disk.pull_plug()
                 await asyncio.sleep(dice.uniform(0.1, 3.0))
                 await self.restart(node)
+
+    async def _lock_the_files(self, dice: Any) -> None:
+        """A command, or a backup, takes its time with the files of a service."""
+        node = dice.choice(self._scene.services)
+        disk = node.disk
+        if not node.up or not isinstance(disk, Disk) or not disk.lock():
+            return
+        self._scene.trace.fault("files locked by another process")
+        node.well_since_ms = 2**62
+        await asyncio.sleep(dice.uniform(0.1, 10.0))
+        disk.unlock()
+        node.well_since_ms = self._scene.loop.now_ms()
 
     async def _restart_broker(self, dice: Any) -> None:
         forget = self._scene.plan.broker_forgets

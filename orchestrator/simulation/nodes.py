@@ -110,12 +110,9 @@ class ServiceNode:
         self.clock = GatedClock(self._loop, gate, self.wall)
         store = self.store = await self._disk.open()
 
-        async def on_answer(method: str, asked: Any, answer: Any) -> None:
-            await self._watchers.on_answer(self, store, method, asked, answer)
-
         self._hub = FactHub()
         self.service = ClaimService(
-            gated_store(store, gate, on_answer),
+            self.watched(store),
             self.clock,
             self._settings,
             self._hub,
@@ -129,6 +126,14 @@ class ServiceNode:
         self._run(self._hear(self._ingest, gate))
         for work in self.works_beside(self, self.service.store):
             self._run(work)
+
+    def watched(self, store: SqliteStore | ModelStore) -> Store:
+        """A store of a process of this machine: gone when it is killed, what it commits checked."""
+
+        async def on_answer(method: str, asked: Any, answer: Any) -> None:
+            await self._watchers.on_answer(self, store, method, asked, answer)
+
+        return gated_store(store, self.gate, on_answer)
 
     def kill(self) -> None:
         """The process is gone; what the disk holds is for ``restart`` to find."""

@@ -14,7 +14,8 @@ from orchestrator.domain.ids import Caller
 from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.buttons import Said, serial_frame
-from orchestrator.simulation.nodes import Station, Told
+from orchestrator.simulation.neighbours import command_beside
+from orchestrator.simulation.nodes import ServiceNode, Station, Told
 from orchestrator.simulation.receivers import Owners
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.searches import Searches
@@ -276,13 +277,23 @@ class People:
         if registry is None:
             return
         try:
-            state = await home.unless_killed(registry.release(namespace, device_id))
+            if self._plan.commands and self._registrar.random() < self._plan.commands:
+                release = self._release_by_command(home, namespace, device_id)
+            else:
+                release = registry.release(namespace, device_id)
+            state = await home.unless_killed(release)
         except ClickclaimError as error:
             scene.trace.note(f"release {device_id}: {type(error).__name__}")
             return
         scene.trace.note(f"release {device_id}: was {state}")
         if state in {CLAIMED, CLAIM_INITIATED}:
             scene.trace.count(f"released: {state}")
+
+    async def _release_by_command(self, home: ServiceNode, namespace: str, device_id: str) -> str:
+        """The service learns of it from its files alone."""
+        self._scene.trace.count("command beside the service")
+        async with command_beside(home) as registry:
+            return await registry.release(namespace, device_id)
 
     async def _harm(self) -> None:
         """Somebody who listens sends what was heard again, changed or not."""

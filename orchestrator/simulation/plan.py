@@ -78,6 +78,10 @@ class Plan:
     """How long a commit takes."""
     power_cuts: int = 0
     full_disks: int = 0
+    locks: int = 0
+    """Another process writes to the files of a service, for up to ten seconds."""
+    commands: float = 0.0
+    """How likely what the registrar does is done by a command in a process of its own."""
     broker_restarts: int = 0
     broker_forgets: bool = False
     line_cuts: int = 0
@@ -92,8 +96,10 @@ class Plan:
     starts again it is put right, within ``clock_step_ms``."""
 
     def __post_init__(self) -> None:
-        if self.modelled and (self.power_cuts or self.full_disks):
-            raise ValueError("power cuts and full disks need files: leave modelled False")
+        if self.modelled and (self.power_cuts or self.full_disks or self.locks or self.commands):
+            raise ValueError(
+                "power cuts, full disks and other processes need files: leave modelled False"
+            )
 
     @property
     def most_delay_ms(self) -> int:
@@ -196,4 +202,6 @@ def draw_plan(seed: int) -> Plan:
         discoveries=0.0 if unregistered else sometimes(0.5, 0.6),
         callbacks=0.0 if unregistered else sometimes(0.4, 0.9),
         receiver_fails=sometimes(0.6, 0.3),
+        locks=few(0.25, 3),
+        commands=sometimes(0.6, 0.6),
     )

@@ -24,6 +24,8 @@ from orchestrator.units import AttemptQuery, EventQuery
 _ALL: Final = 1_000_000
 # To give up a claim takes a station so long, and what it hears meanwhile waits.
 _CLEAN_UP_MS: Final = 6_000
+# A repeat comes at most this long after its press: discovery's own bound, with that clean-up.
+_PRESS_LASTS_MS: Final = 60_000 + _CLEAN_UP_MS
 # How a click of a registered device that nobody has claimed is recorded.
 _OF_NOBODY: Final = ("NO_CLAIM", "LATE")
 
@@ -38,8 +40,7 @@ class Handed:
     answered_ms: int | None = None
     """When the station learnt what the service made of it, by the world's time."""
     told: str | None = None
-    """What that was. A frame sent again after a lost answer, and after a newer press of its button,
-    is REPLAYED: then nobody at the station can know that it was pressed just now."""
+    """What that was."""
 
 
 class Bench:
@@ -196,7 +197,7 @@ async def check_search(
         one
         for one in presses
         if one.device_id not in {attempt.device_id, *refused}
-        and one.told != "REPLAYED"
+        and _can_be_known(one, presses)
         and await _is_of_nobody(store, one.key)
     ]
     at = presses.index(named)
@@ -212,6 +213,20 @@ async def check_search(
         recent = one in before and gap_ms < QUIET_MS - _CLEAN_UP_MS
         hold(1, not recent, "{}: {} was pressed {} ms before", who, one.device_id, gap_ms)
         hold(1, one not in between, "{}: {} was pressed between", who, one.device_id)
+
+
+def _can_be_known(press: Handed, presses: list[Handed]) -> bool:
+    """Whether the station can know that it was pressed just now.
+
+    Not of a frame that was sent again after a lost answer, when its button was pressed anew
+    meanwhile (REPLAYED), or had been heard less than a minute before (DUPLICATE, of whichever).
+    """
+    if press.told == "DUPLICATE":
+        since_ms = (press.answered_ms or 0) - _PRESS_LASTS_MS
+        earlier = presses[: presses.index(press)]
+        same = [one for one in earlier if one.device_id == press.device_id]
+        return all((one.answered_ms or 0) < since_ms for one in same)
+    return press.told != "REPLAYED"
 
 
 def _of(attempt: Attempt, press_id: str | None) -> tuple[str, str | None]:

@@ -22,6 +22,8 @@ _CAN_BE_ABSENT: Final = (
     "station_kills",
     "clock_step_ms",
     "wall_steps",
+    "locks",
+    "commands",
     "hostile",
     "meddling",
     "releases",
@@ -49,6 +51,7 @@ _COUNTS: Final = (
     ("partitions", 0),
     ("station_kills", 0),
     ("wall_steps", 0),
+    ("locks", 0),
 )
 _PARTS: Final = (
     ("weather", ("lose", "duplicate")),

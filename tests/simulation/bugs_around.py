@@ -15,6 +15,7 @@ from orchestrator.domain import discovery as rules
 from orchestrator.domain.changes import changed
 from orchestrator.domain.discovery import Discovery, Found
 from orchestrator.ports import ClaimApi
+from orchestrator.stores import cache
 from orchestrator.units import Committed, PutDelivery
 from tests.simulation.planting import Patch, bug, changing
 
@@ -118,3 +119,11 @@ def callbacks_outlive_their_owner() -> list[Patch]:
         return changed(row, **{name: new for name, new in news.items() if name not in kept})
 
     return [(module, "changed", keeping) for module in (claiming, codes)]
+
+
+# --- other processes on the same files -----------------------------------------------------------
+
+
+@bug("rows that another process has changed go on being read from the cache")
+def other_processes_unnoticed() -> list[Patch]:
+    return [(cache, "_data_version", lambda _connection: 1)]
