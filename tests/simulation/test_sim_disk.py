@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
 import pytest
 
 from orchestrator.domain.devices import Device
-from orchestrator.domain.errors import StoreFullError
+from orchestrator.domain.errors import StoreError, StoreFullError
 from orchestrator.simulation.disk import Disk
 from orchestrator.simulation.loop import SimulatedLoop
+from orchestrator.stores.files import BUSY_S
 from orchestrator.stores.sqlite import SqliteStore
 from orchestrator.units import AddDevice, Committed
 
@@ -145,3 +147,42 @@ def test_a_slow_commit_lets_time_pass_and_may_be_cut_in_the_middle(tmp_path):
         found.add(tuple(names))
         life.close()
     assert found == {("B1",), ("B1", "B2")}
+
+
+@pytest.mark.parametrize(("holds_s", "waited_s"), [(2.0, 2.0), (30.0, BUSY_S)])
+def test_a_commit_waits_for_another_process_as_long_as_sqlite_would(tmp_path, holds_s, waited_s):
+    life = Life(tmp_path, 1)
+
+    async def scenario() -> tuple[object, float]:
+        store = await life.open()
+        assert life.disk.lock()
+        life.loop.call_later(holds_s, life.disk.unlock)
+        begun_s = life.loop.time()
+        (answer,) = await asyncio.gather(store.unit(unit(1)), return_exceptions=True)
+        return answer, life.loop.time() - begun_s
+
+    answer, took_s = life.loop.run(scenario())
+    life.close()
+    assert took_s == pytest.approx(waited_s, abs=0.001)
+    if holds_s < BUSY_S:
+        assert isinstance(answer, Committed)
+    else:
+        assert isinstance(answer, StoreError)
+        assert "Another process keeps" in str(answer)
+
+
+def test_nobody_takes_the_lock_while_a_commit_is_under_way(tmp_path):
+    life = Life(tmp_path, 3, takes_s=(1.0, 1.0))
+
+    async def scenario() -> bool:
+        store = await life.open()
+        commit = life.loop.create_task(store.unit(unit(1)))
+        await asyncio.sleep(0.5)
+        writing = store.database.write.in_transaction
+        taken = life.disk.lock()
+        assert taken is not writing
+        life.disk.unlock()
+        return isinstance(await commit, Committed)
+
+    assert life.loop.run(scenario())
+    life.close()
