@@ -14,6 +14,7 @@ from orchestrator.domain.ids import Caller
 from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.buttons import Said, serial_frame
+from orchestrator.simulation.impatience import Impatience
 from orchestrator.simulation.neighbours import command_beside
 from orchestrator.simulation.nodes import ServiceNode, Station, Told
 from orchestrator.simulation.receivers import Owners
@@ -42,6 +43,7 @@ class People:
         self._strays = scene.dice("strays")
         self._bad = scene.dice("hostile")
         self._registrar = scene.dice("registrar")
+        self._impatience = Impatience(scene)
         self._searches = Searches(scene)
         self._owners = Owners(scene.dice("owners"), self._press)
 
@@ -75,6 +77,9 @@ class People:
                 continue
             if plan.discoveries and dice.random() < plan.discoveries:
                 await self._after(station, await self._searches.search(station, claim_id))
+                continue
+            if plan.impatient and dice.random() < plan.impatient:
+                await self._impatience.ask(station, device_id, claim_id)
                 continue
             place = (station.caller.namespace, device_id)
             if dice.random() < plan.presses_eager:

@@ -59,6 +59,8 @@ class Plan:
     """How likely an operator uses a claim code instead of a press. B1 and B2 have one."""
     discoveries: float = 0.0
     """How likely an operator does not know which button it is, and presses it twice."""
+    impatient: float = 0.0
+    """How likely an operator initiates again and again, and finalizes before any press."""
     callbacks: float = 0.0
     """How likely an owner wants to be told of the clicks of a button, and presses it."""
     receiver_fails: float = 0.0
@@ -203,5 +205,6 @@ def draw_plan(seed: int) -> Plan:
         callbacks=0.0 if unregistered else sometimes(0.4, 0.9),
         receiver_fails=sometimes(0.6, 0.3),
         locks=few(0.25, 3),
+        impatient=sometimes(0.3, 0.3),
         commands=sometimes(0.6, 0.6),
     )

@@ -29,6 +29,7 @@ _CAN_BE_ABSENT: Final = (
     "releases",
     "claim_codes",
     "discoveries",
+    "impatient",
     "callbacks",
     "receiver_fails",
     "presses_stray",
@@ -57,9 +58,14 @@ _PARTS: Final = (
     ("weather", ("lose", "duplicate")),
     ("line", ("lose_request", "lose_reply", "twice")),
 )
+_QUICK: Final = (
+    ("weather", (0.001, 0.05)),
+    ("line", (0.001, 0.03)),
+)
 _PLAIN: Final[tuple[tuple[str, Any], ...]] = (
     ("marker_every_s", MARKER_EVERY_S),
     ("disk_s", (0.0, 0.0)),
+    ("presses_right", 1.0),
 )
 
 
@@ -102,6 +108,9 @@ def _plainer(plan: Plan) -> Iterator[Plan]:
         for name in names:
             if getattr(getattr(plan, part), name):
                 yield replace(plan, **{part: replace(getattr(plan, part), **{name: 0.0})})
+    for part, delay_s in _QUICK:
+        if getattr(plan, part).delay_s != delay_s:
+            yield replace(plan, **{part: replace(getattr(plan, part), delay_s=delay_s)})
     for name, plain in _PLAIN:
         if getattr(plan, name) != plain:
             yield replace(plan, **{name: plain})

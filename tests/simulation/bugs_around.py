@@ -27,6 +27,19 @@ def clock_follows_the_wall() -> list[Patch]:
     return [(WallClock, "now_ms", lambda self: self._wall_ns() // 1_000_000)]
 
 
+# --- who cannot wait -----------------------------------------------------------------------------
+
+
+@bug("a claim can be finalized before its button was pressed")
+def finalize_without_press() -> list[Patch]:
+    return [(claims.TABLE, ("WAITING", "finalize", "owner"), "CLAIMED")]
+
+
+@bug("an account may initiate a device in vain as often as it likes")
+def vain_initiates_not_counted() -> list[Patch]:
+    return [(claims, "count_initiate", lambda *_, **__: {})]
+
+
 # --- a button whose id nobody knows --------------------------------------------------------------
 
 

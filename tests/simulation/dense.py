@@ -29,6 +29,7 @@ def dense_plan(seed: int) -> Plan:
         hostile=0.05,
         claim_codes=0.15,
         discoveries=0.4,
+        impatient=0.2,
         callbacks=1.0,
         receiver_fails=0.3,
         meddling=1.0,

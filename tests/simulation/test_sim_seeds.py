@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,9 @@ MUST_HAPPEN = [
     "finalize at the deadline",
     "frame of a station: DELIVERED",
     "frame of a station: MATCHED",
+    "impatient: PressNotSeenError",
+    "impatient: TakenError",
+    "impatient: TooManyInitiatesError",
     "late call",
     "lost race",
     "press at the deadline",
@@ -115,6 +118,23 @@ def test_a_failure_is_shrunk_to_what_it_needs():
     assert small.power_cuts == small.line_cuts == small.station_kills == 0
     assert "unclaims = 1.0" in str(small)
     assert not run_plan(small).violation
+
+
+def test_a_shrunk_plan_has_no_slow_line_that_it_does_not_need():
+    plan = draw_plan(0)
+    slow = replace(
+        plan,
+        weather=replace(plan.weather, delay_s=(0.001, 1.5)),
+        line=replace(plan.line, delay_s=(0.001, 0.5)),
+        presses_right=0.6,
+    )
+    always = run_plan(draw_plan(0))
+    small = shrink(slow, "invariant 1: x", lambda _: replace(always, violation="invariant 1: y"))
+    assert (small.weather.delay_s, small.line.delay_s) == ((0.001, 0.05), (0.001, 0.03))
+    assert small.presses_right == 1.0
+    needed = {"seed", "production", "devices", "stations", "claims_each", "weather", "line"}
+    left = {one.name for one in fields(small) if getattr(small, one.name) != one.default}
+    assert left <= needed, "a plan's field that shrink does not know"
 
 
 def _where_a_world_would_be() -> Path:
