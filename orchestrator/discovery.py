@@ -214,8 +214,14 @@ class _Search:
         if claiming is None or claiming.done():
             return
         claiming.cancel(reason)
+        try:
+            await asyncio.wait({claiming})
+        except asyncio.CancelledError:
+            # We are to stop ourselves meanwhile: not before the claim is given up, and not less.
+            await asyncio.wait({claiming})
+            raise
         with contextlib.suppress(asyncio.CancelledError):
-            await claiming
+            claiming.result()
         if self.state.candidate is not None:
             self.state = forget(self.state, self.state.candidate)
 

@@ -222,3 +222,35 @@ async def test_a_click_from_an_address_that_means_no_device_is_told_of_once(worl
     assert world.told_of(NotForUs) == [NotForUs(heard=unknown)]
     station.heard.put_nowait(None)
     assert await claim is None
+
+
+class SlowToGiveUp:
+    """A claim API whose unclaim takes until it is let go."""
+
+    def __init__(self, api):
+        self.api = api
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self.api, name)
+
+    async def unclaim(self, *given, **named):
+        self.asked.set()
+        await self.go_on.wait()
+        return await self.api.unclaim(*given, **named)
+
+
+async def test_who_stops_a_search_that_is_giving_a_claim_up_is_heard(world, station):
+    api = SlowToGiveUp(world.api())
+    claim = asyncio.create_task(claim_any(api, aiter(station), claim_id="any", clock=world.clock))
+    await station.press("A")
+    await station.press("B")
+    await api.asked.wait()
+    claim.cancel("time is up")
+    await world.settle()
+    api.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await claim
+    assert await outcomes(world) == [("A", "CANCELLED")]
