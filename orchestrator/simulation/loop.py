@@ -51,8 +51,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def __init__(self, seed: int, *, start_s: float = 1_700_000_000.0) -> None:
         super().__init__()
-        self.time_s = start_s
-        """``time()``, for those who ask all the time."""
+        self._simulated_s = start_s
         self.random = random.Random(seed)  # noqa: S311 - an order of events, not a secret
         self.ending = False
         """The world is over: what is cancelled now tidies up in vain, and must not wait."""
@@ -68,11 +67,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def time(self) -> float:
         """Virtual seconds since 1970."""
-        return self.time_s
+        return self._simulated_s
 
     def now_ms(self) -> int:
         """Virtual UTC milliseconds."""
-        return round(self.time_s * 1000)
+        return round(self._simulated_s * 1000)
 
     def now_ns(self) -> int:
         """The same in nanoseconds, for what counts in them."""
@@ -115,7 +114,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """As any loop's."""
         call = _Call((callback, args, context))
         self._asked += 1
-        heapq.heappush(self._timers, (self.time_s + delay, self._asked, call))
+        heapq.heappush(self._timers, (self._simulated_s + delay, self._asked, call))
         return call  # type: ignore[return-value]
 
     def call_at(  # type: ignore[override]
@@ -185,10 +184,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         pop = heapq.heappop
         while timers and timers[0][2][0] is None:
             pop(timers)
-        if not timers or timers[0][0] - self.time_s > _IDLE_LIMIT_S:
+        if not timers or timers[0][0] - self._simulated_s > _IDLE_LIMIT_S:
             raise DeadlockError("every task waits, and no timer is set")
-        self.time_s = max(self.time_s, timers[0][0])
-        now_s = self.time_s + _SAME_MOMENT_S
+        self._simulated_s = max(self._simulated_s, timers[0][0])
+        now_s = self._simulated_s + _SAME_MOMENT_S
         while timers and timers[0][0] <= now_s:
             due.append(pop(timers)[2])
 
