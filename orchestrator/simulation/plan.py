@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass, fields
 from typing import Final
 
+import msgspec
+
 from hardware.sources.mqtt import MARKER_EVERY_S
 from orchestrator.domain.ids import Caller
 from orchestrator.simulation.broker import Weather
@@ -128,6 +130,28 @@ class Plan:
                 value = ", ".join(f"{who.account} in {who.namespace}" for who in value)
             lines.append(f"  {one.name} = {value}")
         return "\n".join(lines)
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan on one line: JSON of what is not the default. ``read_plan`` reads it."""
+    changed = {
+        one.name: getattr(plan, one.name)
+        for one in fields(plan)
+        if getattr(plan, one.name) != one.default
+    }
+    return msgspec.json.encode(changed).decode()
+
+
+def read_plan(text: str) -> Plan:
+    """The plan that ``plan_text`` wrote. ValueError, with a sentence, for anything else."""
+    try:
+        said = msgspec.json.decode(text)
+        unknown = said.keys() - {one.name for one in fields(Plan)}
+        if unknown:
+            raise ValueError(f"a plan has no {min(unknown)!r}")
+        return msgspec.convert(said, Plan)
+    except (msgspec.MsgspecError, AttributeError) as error:
+        raise ValueError(f"this is no plan: {error}") from error
 
 
 def draw_plan(seed: int) -> Plan:

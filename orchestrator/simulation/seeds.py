@@ -63,21 +63,20 @@ def pool_of(jobs: int) -> Iterator[ProcessPoolExecutor]:
             pool.shutdown(cancel_futures=True)
 
 
-def run_plan(plan: Plan) -> Verdict:
-    """The verdict on one world."""
-    with _folder() as folder:
-        return World(plan, folder).run()
-
-
-def run_seed(seed: int, *, twice: bool = False) -> Verdict:
-    """The verdict on a seed's world; when run twice, differing traces are a violation as well."""
-    verdict = run_plan(draw_plan(seed))
+def run_plan(plan: Plan, *, twice: bool = False) -> Verdict:
+    """The verdict on one world; when run twice, differing traces are a violation as well."""
+    verdict = _live(plan)
     if twice and not verdict.violation:
-        again = run_plan(draw_plan(seed))
+        again = _live(plan)
         if again.trace != verdict.trace:
             why = f"not deterministic: traces {verdict.trace[:16]} and {again.trace[:16]}"
             return replace(verdict, violation=again.violation or why, last=again.last)
     return verdict
+
+
+def run_seed(seed: int, *, twice: bool = False) -> Verdict:
+    """The verdict on a seed's world, as ``run_plan``."""
+    return run_plan(draw_plan(seed), twice=twice)
 
 
 def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> Generator[Verdict]:
@@ -92,6 +91,11 @@ def run_seeds(seeds: Iterable[int], *, jobs: int = 1, twice: bool = False) -> Ge
 
 def _run_slim(seed: int, *, twice: bool) -> Verdict:
     return replace(run_seed(seed, twice=twice), told=())
+
+
+def _live(plan: Plan) -> Verdict:
+    with _folder() as folder:
+        return World(plan, folder).run()
 
 
 def _live_below(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -136,6 +137,9 @@ def test_a_script_goes_on_in_the_environment_of_the_project(script):
         (["vopr", "--from", str(2**63 - 1), "--seeds", "2"], "lead beyond the last seed"),
         (["vopr", "--seeds", "0"], "--seeds and --jobs are at least 1"),
         (["vopr", "--bug", "epoch-ignord"], "invalid choice: 'epoch-ignord'"),
+        (["vopr", "--plan", '{"sed":3}'], "argument --plan: a plan has no 'sed'"),
+        (["vopr", "--plan", '{"seed":3}'], "this is no plan: Object missing required field"),
+        (["vopr", "--plan", "3"], "this is no plan: "),
         (["planted-bugs", "--seeds", "0"], "--seeds, --starts and --jobs are at least 1"),
         (["planted-bugs", "--starts", "0"], "--seeds, --starts and --jobs are at least 1"),
         (["planted-bugs", "--seeds", "10001"], "the places are 10000 seeds apart"),
@@ -154,20 +158,30 @@ def test_a_number_that_cannot_be_is_refused(arguments, says):
     assert says in ran.stderr
 
 
-@pytest.mark.slow
-def test_a_planted_bug_ends_with_the_line_that_shows_it_again_and_the_smallest_plan():
-    ran = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "vopr", "--bug", "epoch-not-raised", "--seeds", "5"],
+def vopr(*arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / "vopr", *arguments],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+@pytest.mark.slow
+def test_a_planted_bug_ends_with_the_lines_that_show_it_again_and_the_smallest_plan():
+    ran = vopr("--bug", "epoch-not-raised", "--seeds", "5")
     assert ran.returncode == 1
-    again = next(line for line in ran.stdout.splitlines() if line.startswith("scripts/vopr"))
-    assert again.endswith(" --bug epoch-not-raised")
     assert "FAILED invariant 1" in ran.stdout
     assert "shrunk to:\n  seed = " in ran.stdout
+    whole, shrunk = [one for one in ran.stdout.splitlines() if one.startswith("scripts/vopr")]
+    for again in (whole, shrunk):
+        typed = shlex.split(again)[1:]
+        assert typed[-2:] == ["--bug", "epoch-not-raised"]
+        shown = vopr(*typed)
+        assert shown.returncode == 1
+        assert "VIOLATION invariant 1" in shown.stdout
+    assert vopr(*shlex.split(shrunk)[1:3]).returncode == 0  # without the bug
 
 
 @pytest.mark.slow

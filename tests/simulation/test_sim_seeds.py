@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.simulation import seeds
-from orchestrator.simulation.plan import draw_plan
+from orchestrator.simulation.plan import draw_plan, plan_text, read_plan
 from orchestrator.simulation.seeds import run_plan, run_seed, run_seeds
 from orchestrator.simulation.shrink import shrink
 from tests.simulation.bugs import planted
@@ -118,6 +118,15 @@ def test_a_failure_is_shrunk_to_what_it_needs():
     assert small.power_cuts == small.line_cuts == small.station_kills == 0
     assert "unclaims = 1.0" in str(small)
     assert not run_plan(small).violation
+
+
+def test_a_plan_is_told_on_one_line_that_reads_back_as_the_same():
+    for seed in range(200):
+        text = plan_text(draw_plan(seed))
+        assert "\n" not in text
+        assert read_plan(text) == draw_plan(seed)
+    with pytest.raises(ValueError, match="power cuts, full disks and other processes need files"):
+        read_plan(plan_text(draw_plan(0))[:-1] + ',"modelled":true,"locks":1}')
 
 
 def test_a_shrunk_plan_has_no_slow_line_that_it_does_not_need():
