@@ -8,6 +8,10 @@ from collections.abc import Callable
 from orchestrator.domain.errors import StoreError
 
 
+class LoggedError(Exception):
+    """Production code met an error that it could only log."""
+
+
 class ErrorWatch(logging.Handler):
     """An exception that production code could only log is a find."""
 
@@ -19,4 +23,4 @@ class ErrorWatch(logging.Handler):
         """Report an exception, unless it is the store's, which faults are meant to cause."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None and not isinstance(error, StoreError):
-            self._fail(RuntimeError(f"logged: {record.getMessage()}"))
+            self._fail(LoggedError(f"{record.getMessage()} ({error!r})"))
