@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from firmware_sim.core.wire import (
     ButtonClick,
@@ -27,6 +28,8 @@ from hardware.families.family import Family, Options, Reading, Sender
 from hardware.keys import DeviceKey
 
 _NAME = "native"
+# A frame's topic is asked for three times, and each button always has the same.
+_parse_topic = lru_cache(1024)(parse_topic)
 
 
 def matches(frame: RawFrame) -> bool:
@@ -40,7 +43,7 @@ def sender_of(frame: RawFrame) -> Sender | None:
     """Namespace and device id; a serial line names no namespace."""
     try:
         if frame.transport == "mqtt":
-            return Sender(*parse_topic(frame.channel or ""))
+            return Sender(*_parse_topic(frame.channel or ""))
         return _read(frame)[0]
     except WireError:
         return None
@@ -70,7 +73,7 @@ def decode(frame: RawFrame, keys: Sequence[DeviceKey], _options: Options) -> lis
 
 def _read(frame: RawFrame) -> tuple[Sender, ButtonClick]:
     if frame.transport == "mqtt":
-        namespace, device_id = parse_topic(frame.channel or "")
+        namespace, device_id = _parse_topic(frame.channel or "")
         return Sender(namespace, device_id), decode_json(device_id, frame.payload)
     said = decode_sentence(frame.payload)
     return Sender(None, said.device_id), said
