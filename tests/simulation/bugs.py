@@ -274,8 +274,8 @@ def events_of_every_epoch() -> list[Patch]:
 
 @bug("the namespace in a topic is ignored: every button is the default one's")
 def scope_ignored() -> list[Patch]:
-    parse = native.parse_topic
-    return [(native, "parse_topic", lambda topic: ("default", parse(topic)[1]))]
+    parse = native._parse_topic
+    return [(native, "_parse_topic", lambda topic: ("default", parse(topic)[1]))]
 
 
 # --- which clicks count --------------------------------------------------------------------------
