@@ -234,7 +234,7 @@ class ClaimApi(Protocol):
         """Facts of this account from now on. Ends or raises ServiceAwayError when the link is
         lost; the caller then reads the attempt again."""
 
-    async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
+    async def send_frames(self, frames: Sequence[Any], *, invocation: str) -> list[FrameReceipt]:
         """Hand over raw frames (``hardware.click.RawFrame``) heard by this station."""
 
 

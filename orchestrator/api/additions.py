@@ -6,7 +6,13 @@ from typing import Final
 
 from orchestrator.api.development import DEVELOPMENT
 from orchestrator.api.errors import INTERNAL_FAILURE, INVALID_REQUEST, NOT_FOUND, NOT_SATISFIABLE
-from orchestrator.api.members import DEVICE_ID, MAX_RESULTS_MEMBER, NEXT_TOKEN, NEXT_TOKEN_OUT
+from orchestrator.api.members import (
+    DEVICE_ID,
+    INVOCATION,
+    MAX_RESULTS_MEMBER,
+    NEXT_TOKEN,
+    NEXT_TOKEN_OUT,
+)
 from orchestrator.api.operations import Operation
 from orchestrator.api.shapes import (
     Anything,
@@ -151,6 +157,7 @@ ADDITIONS: Final[tuple[Operation, ...]] = (
                 "The station's own clock when it sent this. The frames' times are moved by the"
                 " difference to the service's clock, so that only that one decides.",
             ),
+            INVOCATION,
         ),
         output=(
             Member(

@@ -9,11 +9,12 @@ from typing import Any
 
 from hardware.click import RawFrame
 from orchestrator.api.handlers import Answer, Values, json_answer
+from orchestrator.api.members import INVOCATION
 from orchestrator.domain.errors import InvalidRequestError
 from orchestrator.domain.ids import Caller
 from orchestrator.ports import FrameReceipt
 
-ReceiveFrames = Callable[[Caller, list[RawFrame]], Awaitable[list[FrameReceipt]]]
+ReceiveFrames = Callable[[Caller, list[RawFrame], str | None], Awaitable[list[FrameReceipt]]]
 
 
 async def send_frames(
@@ -22,7 +23,8 @@ async def send_frames(
     """Hand the frames over, their times told by our clock; what the receipts say is durable."""
     sent_ms = values["sentMs"]
     behind_ms = 0 if sent_ms is None else now_ms - sent_ms
-    receipts = await receive(caller, [_frame(given, behind_ms) for given in values["frames"]])
+    frames = [_frame(given, behind_ms) for given in values["frames"]]
+    receipts = await receive(caller, frames, values[INVOCATION.name])
     return json_answer(
         {
             "receipts": [

@@ -12,7 +12,7 @@ from orchestrator.domain.ids import Caller
 from orchestrator.ports import Fact, FrameReceipt, Initiated, ServiceAwayError
 from orchestrator.units import AttemptQuery
 
-ReceiveFrames = Callable[[Caller, Sequence[Any]], Awaitable[list[FrameReceipt]]]
+ReceiveFrames = Callable[[Caller, Sequence[Any], str | None], Awaitable[list[FrameReceipt]]]
 
 
 class LocalClaims:
@@ -83,8 +83,8 @@ class LocalClaims:
                     raise ServiceAwayError("facts were missed: read the attempt again")
                 yield numbered.fact
 
-    async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
+    async def send_frames(self, frames: Sequence[Any], *, invocation: str) -> list[FrameReceipt]:
         """Hand over raw frames heard by this station."""
         if self._receive_frames is None:
             raise ServiceAwayError("this service takes no frames")
-        return await self._receive_frames(self._caller, frames)
+        return await self._receive_frames(self._caller, frames, invocation)

@@ -17,6 +17,7 @@ from orchestrator.claims.service import ClaimService
 from orchestrator.domain.errors import ClickclaimError
 from orchestrator.domain.ids import DEFAULT_NAMESPACE, Caller
 from orchestrator.faults import FaultTable
+from orchestrator.ingest.answered import Answered
 from orchestrator.ingest.contacts import Contacts
 from orchestrator.ingest.faulty import read_faulty
 from orchestrator.ingest.hearing import Ear, Reader
@@ -73,6 +74,7 @@ class Ingest:
         self._markers = Markers(service.store, service.clock)
         self._lanes: Lanes[_Work] = Lanes(self._do, limit=max_in_flight)
         self._contacts = Contacts(service.clock, self._reader.ear, self._put_timed)
+        self._answered = Answered(service.clock)
         self._started = asyncio.Event()
         self.supervisors: list[Supervisor] = []
         """One for each source of ``run``, in its order."""
@@ -129,14 +131,19 @@ class Ingest:
             await supervisor.wait_reading(timeout_s)
 
     async def receive_frames(
-        self, caller: Caller, frames: Sequence[RawFrame]
+        self, caller: Caller, frames: Sequence[RawFrame], invocation: str | None = None
     ) -> list[FrameReceipt]:
         """What became of frames that a station heard, in their order; durable when this returns.
 
         They are the caller's namespace's, whatever a topic in them says, and count as heard by a
-        station when they say so themselves: the station's access key vouches for that.
+        station when they say so themselves: the station's access key vouches for that. The same
+        ``invocation`` within ten minutes gets the same answer.
         """
-        return await asyncio.gather(*[self._receive(caller, frame) for frame in frames])
+
+        async def take() -> list[FrameReceipt]:
+            return await asyncio.gather(*[self._receive(caller, frame) for frame in frames])
+
+        return await self._answered.once(caller, invocation, take)
 
     # -----------------------------------------------------------------------------------------
 

@@ -190,18 +190,18 @@ class RemoteClaims:
                 return found
             asked["nextToken"] = page["nextToken"]
 
-    async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
+    async def send_frames(self, frames: Sequence[Any], *, invocation: str) -> list[FrameReceipt]:
         """Hand over raw frames, in as many requests as their size asks for.
 
-        A frame that arrives twice, because a reply was lost, is told from a new press by the
-        service's repeat rule.
+        Handed over again with the same id, because a reply was lost, they are taken once.
         """
         receipts: list[FrameReceipt] = []
-        for batch in _batches([frame_json(frame) for frame in frames]):
+        for number, batch in enumerate(_batches([frame_json(frame) for frame in frames])):
+            headers = {"amz-sdk-invocation-id": f"{invocation}.{number}"}
             body: dict[str, Any] = {"frames": batch}
             if self._clock is not None:
                 body["sentMs"] = self._clock.now_ms()
-            answer = await self._link.json("POST", "/v1/frames", body=body)
+            answer = await self._link.json("POST", "/v1/frames", body=body, headers=headers)
             receipts.extend(
                 FrameReceipt(
                     disposition=receipt["disposition"],

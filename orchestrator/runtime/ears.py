@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from hardware.click import RawFrame
@@ -112,15 +112,28 @@ class Ears:
             self._changed.set()
 
     async def _forward(self) -> None:
+        while batch := await self._next_batch():
+            await self._sent(batch, await self._insist(batch))
+
+    async def _next_batch(self) -> list[_Waiting]:
+        """The next frames to be sent; none when no more will come."""
+        while not self._waiting:
+            if self._ended:
+                return []
+            self._changed.clear()
+            await self._changed.wait()
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))]
+        self._room.set()
+        return batch
+
+    async def _insist(self, batch: Sequence[_Waiting]) -> list[FrameReceipt]:
+        """Send until the service answers, under one id: what it took, and its answer got lost, it
+        takes once."""
+        invocation = secrets.token_hex(8)
         away, pause_s = False, _RETRY_FIRST_S
-        while not (self._ended and not self._waiting):
-            if not self._waiting:
-                self._changed.clear()
-                await self._changed.wait()
-                continue
-            batch = list(islice(self._waiting, _BATCH))
+        while True:
             try:
-                receipts = await self._send(batch)
+                receipts = await self._send(batch, invocation)
             except ServiceAwayError as error:
                 if not away:
                     away = True
@@ -129,26 +142,25 @@ class Ears:
                 pause_s = min(pause_s * 2, _RETRY_CAP_S)
                 continue
             if away:
-                away, pause_s = False, _RETRY_FIRST_S
                 dropped, self._dropped = self._dropped, 0
-                waiting = len(self._waiting)
+                waiting = len(batch) + len(self._waiting)
                 self.on_service(ServiceChange(away=False, waiting=waiting, dropped=dropped))
-            await self._sent(batch, receipts)
+            return receipts
 
-    async def _send(self, batch: Sequence[_Waiting]) -> list[FrameReceipt]:
+    async def _send(self, batch: Sequence[_Waiting], invocation: str) -> list[FrameReceipt]:
         """A receipt for each frame; one that the service cannot take spoils no other."""
         try:
-            return await self.api.send_frames([one.frame for one in batch])
+            return await self.api.send_frames([one.frame for one in batch], invocation=invocation)
         except InvalidRequestError as error:
             if len(batch) == 1:
                 return [FrameReceipt(disposition=None, device_id=None, reason=str(error))]
-            return [receipt for one in batch for receipt in await self._send([one])]
+            return [
+                receipt
+                for number, one in enumerate(batch)
+                for receipt in await self._send([one], f"{invocation}-{number}")
+            ]
 
     async def _sent(self, batch: Sequence[_Waiting], receipts: Sequence[FrameReceipt]) -> None:
         for one, receipt in zip(batch, receipts, strict=True):
-            # Frames that made room for others while we waited are gone from this end already.
-            if self._waiting and self._waiting[0] is one:
-                self._waiting.popleft()
-            self._room.set()
             self.on_receipt(one.frame, receipt)
             await one.heard_by.acknowledge(one.frame)

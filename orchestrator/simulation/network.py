@@ -113,9 +113,9 @@ class FarClaims:
             yield fact
         raise ServiceAwayError("the stream ended")
 
-    async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
+    async def send_frames(self, frames: Sequence[Any], *, invocation: str) -> list[FrameReceipt]:
         """As ``ClaimApi.send_frames``."""
-        return await self._call(lambda api: api.send_frames(frames))
+        return await self._call(lambda api: api.send_frames(frames, invocation=invocation))
 
     async def claim_by_code(self, code: str, *, invocation: str) -> CodeClaimed:
         """As ``ClaimService.claim_by_code``."""

@@ -178,7 +178,8 @@ class People:
             said = self._scene.buttons[place].press(self._clicks[0], self._scene.loop.now_ms())
             self._scene.pressed(said.key)
             self._scene.trace.count("press at the deadline")
-            await api.send_frames([serial_frame(said, home.clock.now_ms())])
+            frame = serial_frame(said, home.clock.now_ms())
+            await api.send_frames([frame], invocation=f"press {said.key}")
             return
         self._scene.trace.count("finalize at the deadline")
         await api.finalize(
@@ -255,7 +256,8 @@ class People:
         scene = self._scene
         scene.pressed(said.key)
         frame = serial_frame(said, station.now_ms())
-        (receipt,) = await self._insist(lambda: station.api().send_frames([frame]))
+        name = f"press {said.key}"
+        (receipt,) = await self._insist(lambda: station.api().send_frames([frame], invocation=name))
         scene.trace.count(f"frame of a station: {receipt.disposition}")
         if receipt.disposition not in {None, "UNKNOWN_DEVICE"}:
             taken = said.key in station.service.truth.recorded

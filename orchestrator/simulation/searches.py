@@ -71,7 +71,9 @@ class Bench:
             handed = await self._waiting.get()
             while True:
                 try:
-                    (receipt,) = await self._api.send_frames([handed.frame])
+                    (receipt,) = await self._api.send_frames(
+                        [handed.frame], invocation=f"press {handed.key}"
+                    )
                     break
                 except ServiceAwayError:
                     await asyncio.sleep(0.5)

@@ -122,9 +122,9 @@ class WitnessedClaims:
                 self._hold(2, False, "{} was told {}", self._caller, fact)
             yield fact
 
-    async def send_frames(self, frames: Sequence[Any]) -> list[FrameReceipt]:
+    async def send_frames(self, frames: Sequence[Any], *, invocation: str) -> list[FrameReceipt]:
         """As ``ClaimApi.send_frames``."""
-        return await self._api.send_frames(frames)
+        return await self._api.send_frames(frames, invocation=invocation)
 
     # --- private ---------------------------------------------------------------------------------
 

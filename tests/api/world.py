@@ -48,6 +48,7 @@ class World:
         self.access = AccessKeys(self.store, self.clock, self.settings)
         self.registry = DeviceRegistry(self.store, self.clock, self.settings)
         self.frames: list[tuple[Caller, Any]] = []
+        self.invocations: list[str | None] = []
         self.app = ApiApp(
             self.service,
             self.access,
@@ -66,8 +67,11 @@ class World:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
         return httpx.AsyncClient(transport=transport, base_url="http://clickclaim", **options)
 
-    async def take_frames(self, caller: Caller, frames: list[Any]) -> list[FrameReceipt]:
+    async def take_frames(
+        self, caller: Caller, frames: list[Any], invocation: str | None
+    ) -> list[FrameReceipt]:
         """Stands where ingest will: keeps the frames, and says what each payload was."""
+        self.invocations.append(invocation)
         self.frames.extend((caller, frame) for frame in frames)
         return [
             FrameReceipt(disposition=None, device_id=None, reason=frame.payload.decode())

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from hardware.click import RawFrame
 from orchestrator.clocks import VirtualClock
+from orchestrator.domain.errors import StoreError
+from orchestrator.domain.ids import Caller
+from orchestrator.ingest.answered import Answered
 from orchestrator.settings import for_profile
 from orchestrator.stores.memory import MemoryStore
 from tests.ingest.world import ELSEWHERE, MINE, World
+
+
+STATION = Caller(MINE.namespace, MINE.account, "KEYSTATION")
 
 
 def line(world, text: bytes, **said) -> RawFrame:
@@ -126,6 +134,56 @@ async def test_a_frame_that_is_sent_again_after_a_lost_reply_counts_once(world):
     first = await world.ingest.receive_frames(MINE, [frame])
     second = await world.ingest.receive_frames(MINE, [frame])
     assert [r.disposition for r in (*first, *second)] == ["MATCHED", "DUPLICATE"]
+
+
+async def test_a_request_that_is_sent_again_gets_the_same_receipts(world):
+    await world.service.initiate(MINE, "B1")
+    frame = line(world, sentence())
+    first = await world.ingest.receive_frames(MINE, [frame], "i1")
+    again = await world.ingest.receive_frames(MINE, [frame], "i1")
+    assert [r.disposition for r in (*first, *again)] == ["MATCHED", "MATCHED"]
+    other = await world.ingest.receive_frames(STATION, [frame], "i1")
+    assert [r.disposition for r in other] == ["DUPLICATE"]  # another station's i1
+    await world.clock.advance(600_000)
+    late = await world.ingest.receive_frames(MINE, [frame], "i1")
+    assert [r.disposition for r in late] == ["DUPLICATE"]
+
+
+async def test_a_request_that_is_sent_again_while_it_is_at_work_waits_for_the_same(world):
+    await world.service.initiate(MINE, "B1")
+    frame = line(world, sentence())
+    both = await asyncio.gather(
+        *(world.ingest.receive_frames(MINE, [frame], "i1") for _ in range(2))
+    )
+    assert [r.disposition for receipts in both for r in receipts] == ["MATCHED", "MATCHED"]
+    assert (await world.events())[0].repeats == 0
+
+
+async def test_whoever_asks_may_leave_and_ask_again(world):
+    await world.service.initiate(MINE, "B1")
+    frame = line(world, sentence())
+    asked = asyncio.ensure_future(world.ingest.receive_frames(MINE, [frame], "i1"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    (receipt,) = await world.ingest.receive_frames(MINE, [frame], "i1")
+    assert receipt.disposition == "MATCHED"
+
+
+async def test_a_request_that_failed_may_be_asked_for_again(world):
+    answered = Answered(world.clock)
+    calls = []
+
+    async def fail_once():
+        calls.append(1)
+        if len(calls) == 1:
+            raise StoreError("full")
+        return []
+
+    with pytest.raises(StoreError):
+        await answered.once(MINE, "i1", fail_once)
+    assert await answered.once(MINE, "i1", fail_once) == []
+    assert await answered.once(MINE, "i1", fail_once) == []
+    assert len(calls) == 2
 
 
 async def test_the_record_says_which_station_heard_it(world):

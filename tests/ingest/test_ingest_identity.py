@@ -336,6 +336,21 @@ async def test_levels_that_a_station_kept_for_us_are_timed_by_their_own_times(wo
     assert (click.event.click_type, click.event.received_ms) == ("SINGLE", then_ms)
 
 
+async def test_levels_that_a_station_sends_again_are_no_second_click(world):
+    """The answer got lost; and the second time the way took longer, so that they seem later."""
+    await world.registry.add("default", [MAC_ID])
+    await world.run()
+    for behind_ms in (0, 7):
+        now_ms = world.clock.now_ms() + behind_ms
+        down = level(world, closed=True, heard_ms=now_ms)
+        up = level(world, closed=False, heard_ms=now_ms + 90)
+        await world.ingest.receive_frames(MINE, [down, up], "i1")
+    await world.clock.advance(2_000)
+    await world.reported(3)
+    clicks = [one.event.click_type for one in world.reports if one.event is not None]
+    assert clicks == ["SINGLE"]
+
+
 async def test_a_press_that_comes_late_in_two_posts_is_not_taken_for_a_long_one(world):
     await world.registry.add("default", [MAC_ID])
     await world.run()

@@ -170,8 +170,13 @@ async def test_frames_arrive_whole_and_in_order_whatever_their_number(account):
         )
         for number in range(300)
     ]
-    receipts = await account.api.send_frames(frames)
+    receipts = await account.api.send_frames(frames, invocation="i1")
     assert [receipt.reason.strip() for receipt in receipts] == [str(n) for n in range(300)]
     assert [frame for _, frame in account.world.frames] == frames
     assert {caller for caller, _ in account.world.frames} == {account.caller}
-    assert await account.api.send_frames([]) == []
+    asked = account.world.invocations.copy()
+    assert all(str(one).startswith("i1") for one in asked)
+    await account.api.send_frames(frames, invocation="i1")
+    assert account.world.invocations == asked + asked  # the same frames, under the same ids
+    assert len(set(asked)) == len(asked)
+    assert await account.api.send_frames([], invocation="i2") == []

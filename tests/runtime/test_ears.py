@@ -31,11 +31,13 @@ class Service:
 
     def __init__(self):
         self.got: list[int] = []
+        self.requests: list[tuple[str, list[int]]] = []
         self.away = False
         self.asked = asyncio.Event()
         self.poison: set[int] = set()
 
-    async def send_frames(self, frames):
+    async def send_frames(self, frames, *, invocation):
+        self.requests.append((invocation, [one.heard_ms for one in frames]))
         self.asked.set()
         await asyncio.sleep(0)
         if self.away:
@@ -104,14 +106,32 @@ async def test_nothing_is_acknowledged_while_the_service_is_away(bench):
 @pytest.mark.parametrize("bench", [{"kept": 10}], indirect=True)
 async def test_of_too_many_frames_the_oldest_go_and_that_is_said(bench):
     bench.service.away = True
-    for number in range(25):
+    bench.source.hear(frame(0))
+    await bench.service.asked.wait()  # what is being sent is not dropped
+    for number in range(1, 26):
         bench.source.hear(frame(number))
     await bench.until(lambda: bench.ears._dropped >= 15)
     bench.service.away = False
     bench.source.end()
     await bench.task
-    assert bench.service.got == list(range(15, 25))
+    assert bench.service.got == [0, *range(16, 26)]
     assert bench.changes[-1].dropped == 15
+
+
+async def test_what_is_sent_again_is_the_same_frames_under_the_same_id(bench):
+    bench.service.away = True
+    bench.source.hear(frame(1))
+    await bench.until(lambda: len(bench.service.requests) == 1)
+    bench.source.hear(frame(2))
+    await bench.until(lambda: len(bench.service.requests) == 2)
+    bench.service.away = False
+    bench.source.end()
+    await bench.task
+    (first, *again), (last,) = bench.service.requests[:-1], bench.service.requests[-1:]
+    assert first[1] == [1]
+    assert set(map(str, again)) == {str(first)}
+    assert last[1] == [2]
+    assert last[0] != first[0]
 
 
 @pytest.mark.parametrize("bench", [{"kept": 10}], indirect=True)

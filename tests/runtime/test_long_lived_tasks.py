@@ -121,9 +121,9 @@ async def test_stations_are_heard_in_full_after_the_last_source_has_ended():
             (source,) = service.ingest.supervisors
             assert source.situation.state == "CLOSED"
             api = service.api()
-            await api.send_frames([level(clock.now_ms(), closed=True)])
+            await api.send_frames([level(clock.now_ms(), closed=True)], invocation="down")
             await clock.advance(100)
-            await api.send_frames([level(clock.now_ms(), closed=False)])
+            await api.send_frames([level(clock.now_ms(), closed=False)], invocation="up")
             await clock.advance(2_000)
         events = await service.store.events(
             EventQuery(namespace=DEFAULT_NAMESPACE, device_id="BUTTON")

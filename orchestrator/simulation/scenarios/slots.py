@@ -89,7 +89,7 @@ class StationHall:
         api = SlotClaims(self.stream, "", self.caller, Gate(scene.loop), scene.line, self.dice)
         while True:
             try:
-                (receipt,) = await api.send_frames([raw])
+                (receipt,) = await api.send_frames([raw], invocation=f"press {key}")
                 break
             except ServiceAwayError:
                 await asyncio.sleep(1.0)
