@@ -24,10 +24,9 @@ from orchestrator.units import AttemptQuery, EventQuery
 _ALL: Final = 1_000_000
 # To give up a claim takes a station so long, and what it hears meanwhile waits.
 _CLEAN_UP_MS: Final = 6_000
-# A repeat comes at most this long after its press: discovery's own bound, with that clean-up.
-_PRESS_LASTS_MS: Final = 60_000 + _CLEAN_UP_MS
 # How a click of a registered device that nobody has claimed is recorded.
 _OF_NOBODY: Final = ("NO_CLAIM", "LATE")
+_REPEATS: Final = ("DUPLICATE", "REPLAYED")
 
 
 @dataclass(slots=True)
@@ -41,6 +40,8 @@ class Handed:
     """When the station learnt what the service made of it, by the world's time."""
     told: str | None = None
     """What that was."""
+    restarted: bool = False
+    """The service was restarted since the frame was sent for the first time."""
 
 
 class Bench:
@@ -69,6 +70,7 @@ class Bench:
         """Each frame again and again, until the service has answered for it."""
         while True:
             handed = await self._waiting.get()
+            starts = self._station.service.starts
             while True:
                 try:
                     (receipt,) = await self._api.send_frames(
@@ -79,6 +81,7 @@ class Bench:
                     await asyncio.sleep(0.5)
             handed.answered_ms = self._scene.loop.now_ms()
             handed.told = receipt.disposition
+            handed.restarted = self._station.service.starts != starts
             heard = Heard(
                 device_id=receipt.device_id,
                 disposition=receipt.disposition,
@@ -199,7 +202,7 @@ async def check_search(
         one
         for one in presses
         if one.device_id not in {attempt.device_id, *refused}
-        and _can_be_known(one, presses)
+        and _can_be_known(one)
         and await _is_of_nobody(store, one.key)
     ]
     at = presses.index(named)
@@ -217,18 +220,13 @@ async def check_search(
         hold(1, one not in between, "{}: {} was pressed between", who, one.device_id)
 
 
-def _can_be_known(press: Handed, presses: list[Handed]) -> bool:
+def _can_be_known(press: Handed) -> bool:
     """Whether the station can know that it was pressed just now.
 
-    Not of a frame that was sent again after a lost answer, when its button was pressed anew
-    meanwhile (REPLAYED), or had been heard less than a minute before (DUPLICATE, of whichever).
+    Not of a frame that was sent again to a service that had forgotten, by a restart, what it had
+    answered: then it is a repeat.
     """
-    if press.told == "DUPLICATE":
-        since_ms = (press.answered_ms or 0) - _PRESS_LASTS_MS
-        earlier = presses[: presses.index(press)]
-        same = [one for one in earlier if one.device_id == press.device_id]
-        return all((one.answered_ms or 0) < since_ms for one in same)
-    return press.told != "REPLAYED"
+    return not (press.restarted and press.told in _REPEATS)
 
 
 def _of(attempt: Attempt, press_id: str | None) -> tuple[str, str | None]:

@@ -15,7 +15,6 @@ from orchestrator.settings import for_profile
 from orchestrator.stores.memory import MemoryStore
 from tests.ingest.world import ELSEWHERE, MINE, World
 
-
 STATION = Caller(MINE.namespace, MINE.account, "KEYSTATION")
 
 

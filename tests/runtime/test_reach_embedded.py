@@ -17,8 +17,12 @@ async def test_a_contact_that_the_host_times_makes_a_claim(tmp_path: Path) -> No
     async with reach(EMBEDDED, data=tmp_path) as reached, asyncio.TaskGroup() as group:
 
         async def press() -> None:
-            await reached.api.send_frames([level(reached.clock.now_ms(), closed=True)], invocation="down")
-            await reached.api.send_frames([level(reached.clock.now_ms(), closed=False)], invocation="up")
+            await reached.api.send_frames(
+                [level(reached.clock.now_ms(), closed=True)], invocation="down"
+            )
+            await reached.api.send_frames(
+                [level(reached.clock.now_ms(), closed=False)], invocation="up"
+            )
 
         def told(progress: object) -> None:
             if isinstance(progress, WindowOpened):
