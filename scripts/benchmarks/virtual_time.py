@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+import statistics
 import time
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from orchestrator.simulation.seeds import run_plan
 
 STATIONS = 200
 CLAIMS_EACH = 10
+ROUNDS = 3
 
 # Which calls make up a part: file and function, with all that they call.
 PARTS = {
@@ -41,18 +43,24 @@ REST = "the rest: the loop's timers and order, commits, start and end"
 
 def rows() -> list[Row]:
     """Rows of the budget table."""
-    modelled = _claims_a_second(_plan())
-    on_files = _claims_a_second(replace(_plan(), modelled=False))
-    says = "/s of processor time, every commit checked"
+    modelled, shown = _rounds(_plan())
+    _, shown_on_files = _rounds(replace(_plan(), modelled=False))
     return [
         Row(
-            "simulated claims in virtual time, one core",
+            "simulated claims in virtual time, every commit checked, per second of one core",
             "≥ 1,000 /s",
-            f"{modelled:,.0f} {says}",
+            shown,
             met=modelled >= 1_000,
         ),
-        Row("the same with the store on SQLite files", "(shown)", f"{on_files:,.0f} {says}"),
+        Row("the same with the store on SQLite files", "(shown)", shown_on_files),
     ]
+
+
+def _rounds(plan: Plan) -> tuple[float, str]:
+    """The median of the rounds, and all of them."""
+    rates = [_claims_a_second(plan) for _ in range(ROUNDS)]
+    median = statistics.median(rates)
+    return median, f"{median:,.0f} /s (rounds: {', '.join(f'{rate:,.0f}' for rate in rates)})"
 
 
 def _claims_a_second(plan: Plan) -> float:
