@@ -6,8 +6,7 @@ import asyncio
 from typing import Any
 
 from orchestrator.domain.claims import VAIN_INITIATES
-from orchestrator.domain.errors import RefusedError
-from orchestrator.ports import ServiceAwayError
+from orchestrator.simulation.network import insist
 from orchestrator.simulation.nodes import Station
 from orchestrator.simulation.scene import Scene
 from orchestrator.simulation.truth import hold
@@ -55,12 +54,6 @@ class Impatience:
         return any(mark.what == "click" for one in recent for mark in one.timeline)
 
     async def _insist(self, call: Any) -> Any:
-        """The answer, or None when it is refused."""
-        while True:
-            try:
-                return await call()
-            except ServiceAwayError:
-                await asyncio.sleep(1.0)
-            except RefusedError as error:
-                self._scene.trace.count(f"impatient: {type(error).__name__}")
-                return None
+        return await insist(
+            call, lambda error: self._scene.trace.count(f"impatient: {type(error).__name__}")
+        )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from orchestrator.claims.views import CodeClaimed
 from orchestrator.domain.attempts import Attempt
-from orchestrator.domain.errors import StoreError
+from orchestrator.domain.errors import RefusedError, StoreError
 from orchestrator.domain.ids import Caller
 from orchestrator.ports import Fact, FrameReceipt, Initiated, ServiceAwayError
 from orchestrator.simulation.gate import Gate
@@ -238,6 +238,20 @@ class _Exchange(Generic[T]):
     def _fail(self, why: str) -> None:
         if not self.reply.done() and self._far.gate.alive:
             self.reply.set_exception(ServiceAwayError(why))
+
+
+async def insist(
+    call: Callable[[], Awaitable[T]], on_refused: Callable[[RefusedError], None]
+) -> T | None:
+    """The answer, asked for until the service is there; None when it is a refusal."""
+    while True:
+        try:
+            return await call()
+        except ServiceAwayError:
+            await asyncio.sleep(1.0)
+        except RefusedError as error:
+            on_refused(error)
+            return None
 
 
 def _forget(task: asyncio.Task[Any]) -> None:

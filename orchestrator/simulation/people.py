@@ -11,11 +11,11 @@ from typing import Any, Final
 from orchestrator.domain.devices import CLAIM_INITIATED, CLAIMED
 from orchestrator.domain.errors import ClickclaimError, RefusedError
 from orchestrator.domain.ids import Caller
-from orchestrator.ports import ServiceAwayError
 from orchestrator.simulation.broker import Published
 from orchestrator.simulation.buttons import Said, serial_frame
 from orchestrator.simulation.impatience import Impatience
 from orchestrator.simulation.neighbours import command_beside
+from orchestrator.simulation.network import insist
 from orchestrator.simulation.nodes import ServiceNode, Station, Told
 from orchestrator.simulation.receivers import Owners
 from orchestrator.simulation.scene import Scene
@@ -187,15 +187,9 @@ class People:
         )
 
     async def _insist(self, call: Any) -> Any:
-        """The answer, or None when it is refused."""
-        while True:
-            try:
-                return await call()
-            except ServiceAwayError:
-                await asyncio.sleep(1.0)
-            except RefusedError as error:
-                self._scene.trace.note(f"refused: {type(error).__name__}")
-                return None
+        return await insist(
+            call, lambda error: self._scene.trace.note(f"refused: {type(error).__name__}")
+        )
 
     async def _look(self, place: Place, who: Caller) -> None:
         """This one and others list a device's events: an owner sees their own, nobody else any."""
