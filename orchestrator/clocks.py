@@ -22,7 +22,6 @@ class WallClock:
         wall_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
         self._start_ms = wall_ns() // 1_000_000
         self._start_ns = monotonic_ns()

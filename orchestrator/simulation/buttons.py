@@ -58,14 +58,14 @@ class Button:
         return self.last
 
 
-def serial_frame(said: Said, heard_ms: int) -> RawFrame:
+def serial_frame(device_id: str, sentence: bytes, heard_ms: int) -> RawFrame:
     """The press as a station's own driver hears it."""
     return RawFrame(
         transport="serial",
         source="serial:/dev/ttyACM0",
         heard_ms=heard_ms,
-        payload=said.sentence,
-        address=f"usb {said.key[0][1]}",
+        payload=sentence,
+        address=f"usb {device_id}",
         direct=True,
     )
 

@@ -178,7 +178,7 @@ class People:
             said = self._scene.buttons[place].press(self._clicks[0], self._scene.loop.now_ms())
             self._scene.pressed(said.key)
             self._scene.trace.count("press at the deadline")
-            frame = serial_frame(said, home.clock.now_ms())
+            frame = serial_frame(device_id, said.sentence, home.clock.now_ms())
             await api.send_frames([frame], invocation=f"press {said.key}")
             return
         self._scene.trace.count("finalize at the deadline")
@@ -249,7 +249,7 @@ class People:
         """The station's own driver heard it; the frame goes to the service until it is taken."""
         scene = self._scene
         scene.pressed(said.key)
-        frame = serial_frame(said, station.now_ms())
+        frame = serial_frame(said.key[0][1], said.sentence, station.now_ms())
         name = f"press {said.key}"
         (receipt,) = await self._insist(lambda: station.api().send_frames([frame], invocation=name))
         scene.trace.count(f"frame of a station: {receipt.disposition}")

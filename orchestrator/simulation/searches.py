@@ -62,7 +62,9 @@ class Bench:
         place = (self._station.caller.namespace, device_id)
         said = self._scene.buttons[place].press(click_type, self._scene.loop.now_ms())
         self._scene.pressed(said.key)
-        handed = Handed(device_id, said.key, serial_frame(said, self._station.now_ms()))
+        handed = Handed(
+            device_id, said.key, serial_frame(device_id, said.sentence, self._station.now_ms())
+        )
         self.presses.append(handed)
         self._waiting.put_nowait(handed)
 

@@ -24,7 +24,16 @@ from tests.simulation.planting import Patch, bug, changing
 
 @bug("the clock goes by the wall clock, also when somebody sets it")
 def clock_follows_the_wall() -> list[Patch]:
-    return [(WallClock, "now_ms", lambda self: self._wall_ns() // 1_000_000)]
+    begin = WallClock.__init__
+
+    def keeping_the_wall(self: Any, wall_ns: Any, monotonic_ns: Any) -> None:
+        begin(self, wall_ns, monotonic_ns)
+        self._wall_ns = wall_ns
+
+    return [
+        (WallClock, "__init__", keeping_the_wall),
+        (WallClock, "now_ms", lambda self: self._wall_ns() // 1_000_000),
+    ]
 
 
 # --- who cannot wait -----------------------------------------------------------------------------

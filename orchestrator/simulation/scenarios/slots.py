@@ -18,6 +18,7 @@ from orchestrator.domain.errors import RefusedError
 from orchestrator.domain.ids import Caller
 from orchestrator.flow import WindowOpened, claim_device
 from orchestrator.ports import ServiceAwayError
+from orchestrator.simulation.buttons import serial_frame
 from orchestrator.simulation.gate import Gate, GatedClock, Wall
 from orchestrator.simulation.nodes import ServiceNode, Told
 from orchestrator.simulation.scenarios.buttons import NAMESPACE, HeldButton, Touch
@@ -66,14 +67,7 @@ class StationHall:
         """The station's own driver hears a button on its cable."""
         now_ms = self.scene.loop.now_ms()
         self.scene.pressed(key)
-        raw = RawFrame(
-            transport="serial",
-            source="serial:/dev/ttyACM0",
-            heard_ms=now_ms,
-            payload=frame.payload,
-            address=f"usb {frame.click.device_id}",
-            direct=True,
-        )
+        raw = serial_frame(frame.click.device_id, frame.payload, now_ms)
         self._waiting.append((key, raw))
         if len(self._waiting) == 1:
             self.scene.later(self._forward())
