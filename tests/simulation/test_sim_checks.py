@@ -10,7 +10,7 @@ import pytest
 from orchestrator.domain.attempts import Attempt, Mark
 from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import Claim, Device
-from orchestrator.domain.events import DeviceEvent, Evidence
+from orchestrator.domain.events import DeviceEvent
 from orchestrator.simulation.checks import (
     check_all_ended,
     check_all_heard,
@@ -22,34 +22,13 @@ from orchestrator.simulation.checks import (
 from orchestrator.simulation.truth import InvariantError, Press, Truth
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.units import AddAttempt, AddClaimCode, AddDevice, AddEvent, ClaimCode, SwapDevice
+from tests.simulation.rows import CLICK, MINE, OPENED
 
 PLACE = ("default", "B1")
-MINE = "111122223333"
 WINDOW_MS = 120_000
 
-EVENT = DeviceEvent(
-    event_id="e1",
-    namespace="default",
-    device_id="B1",
-    click_type="SINGLE",
-    received_ms=5_000,
-    disposition="MATCHED",
-    reason="",
-    evidence=Evidence(heard_by="broker", authenticated=True),
-    source="mqtt:",
-    family="native",
-    press_id="1.1",
-    epoch=1,
-    attempt_id="a1",
-)
-ATTEMPT = Attempt(
-    attempt_id="a1",
-    namespace="default",
-    device_id="B1",
-    account=MINE,
-    epoch=1,
-    opened_ms=1_000,
-    deadline_ms=121_000,
+ATTEMPT = changed(
+    OPENED,
     invocation="claim-1",
     outcome="CLAIMED",
     ended_ms=6_000,
@@ -78,7 +57,7 @@ class Case:
 
     device: Device = DEVICE
     attempts: list[Attempt] = field(default_factory=lambda: [ATTEMPT])
-    events: list[DeviceEvent] = field(default_factory=lambda: [EVENT])
+    events: list[DeviceEvent] = field(default_factory=lambda: [CLICK])
     codes: list[ClaimCode] = field(default_factory=list)
     presses: dict[Any, Press] = field(default_factory=lambda: {(PLACE, "1.1"): PRESS})
 
@@ -152,15 +131,15 @@ WRONG = {
     "the click is not on record": (2, Case(events=[])),
     "a matched click that no attempt counts": (
         2,
-        Case(events=[EVENT, changed(EVENT, event_id="e2", press_id="1.2")]),
+        Case(events=[CLICK, changed(CLICK, event_id="e2", press_id="1.2")]),
     ),
     "one press delivered twice": (
         2,
-        Case(events=[EVENT, changed(EVENT, event_id="e2", disposition="DELIVERED")]),
+        Case(events=[CLICK, changed(CLICK, event_id="e2", disposition="DELIVERED")]),
     ),
-    "a click before the window": (1, Case(events=[changed(EVENT, received_ms=999)])),
-    "a click at the deadline": (1, Case(events=[changed(EVENT, received_ms=121_000)])),
-    "a click of another epoch": (1, Case(events=[changed(EVENT, epoch=2)])),
+    "a click before the window": (1, Case(events=[changed(CLICK, received_ms=999)])),
+    "a click at the deadline": (1, Case(events=[changed(CLICK, received_ms=121_000)])),
+    "a click of another epoch": (1, Case(events=[changed(CLICK, epoch=2)])),
     "claimed without a click": (
         1,
         Case(
@@ -187,12 +166,12 @@ WRONG = {
     ),
     "a simulated click in production": (
         5,
-        Case(events=[changed(EVENT, evidence=replace(EVENT.evidence, simulated=True))]),
+        Case(events=[changed(CLICK, evidence=replace(CLICK.evidence, simulated=True))]),
     ),
     "delivered, and pressed before the owner came": (
         2,
         Case(
-            events=[EVENT, changed(EVENT, event_id="e2", press_id="0.9", disposition="DELIVERED")],
+            events=[CLICK, changed(CLICK, event_id="e2", press_id="0.9", disposition="DELIVERED")],
             presses={
                 (PLACE, "1.1"): PRESS,
                 (PLACE, "0.9"): replace(PRESS, pressed_ms=800),
@@ -236,14 +215,14 @@ async def test_a_violation_is_found_and_is_called_by_its_number(name):
 
 async def test_what_was_acknowledged_and_is_gone_is_found():
     known = truth()
-    known.acknowledge([AddDevice(DEVICE), AddAttempt(ATTEMPT), AddEvent(EVENT)])
+    known.acknowledge([AddDevice(DEVICE), AddAttempt(ATTEMPT), AddEvent(CLICK)])
     store = MemoryStore()
     with pytest.raises(InvariantError, match="version"):
         await check_nothing_lost(store, known)
     await store.unit([AddDevice(DEVICE)])
     with pytest.raises(InvariantError, match="event e1"):
         await check_nothing_lost(store, known)
-    await store.unit([AddEvent(EVENT)])
+    await store.unit([AddEvent(CLICK)])
     with pytest.raises(InvariantError, match="a1"):
         await check_nothing_lost(store, known)
     await store.unit([AddAttempt(ATTEMPT)])
@@ -253,9 +232,9 @@ async def test_what_was_acknowledged_and_is_gone_is_found():
 async def test_an_event_that_was_acknowledged_too_early_is_found():
     store = MemoryStore()
     with pytest.raises(InvariantError, match="invariant 3"):
-        await check_committed(store, [AddEvent(EVENT)])
-    await store.unit([AddEvent(EVENT)])
-    await check_committed(store, [AddEvent(EVENT)])
+        await check_committed(store, [AddEvent(CLICK)])
+    await store.unit([AddEvent(CLICK)])
+    await check_committed(store, [AddEvent(CLICK)])
 
 
 def test_one_version_of_a_device_is_stored_once():
@@ -274,7 +253,7 @@ def test_an_outcome_is_for_ever():
 
 
 def test_a_new_press_is_no_replay_unless_a_newer_one_was_made():
-    replayed = changed(EVENT, disposition="REPLAYED")
+    replayed = changed(CLICK, disposition="REPLAYED")
     known = truth(presses={(PLACE, "1.1"): PRESS})
     with pytest.raises(InvariantError, match="taken for a replay"):
         known.acknowledge([AddEvent(replayed)])
@@ -288,7 +267,7 @@ async def test_a_press_that_was_never_recorded_is_found_and_a_stored_one_is_lear
     with pytest.raises(InvariantError, match="never recorded"):
         check_all_heard(known)
     store = MemoryStore()
-    await store.unit([AddEvent(EVENT)])
+    await store.unit([AddEvent(CLICK)])
     await learn(store, known, "default")
     check_all_heard(known)
 

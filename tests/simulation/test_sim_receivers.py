@@ -10,40 +10,17 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from orchestrator.domain.attempts import Attempt
+from orchestrator.domain.changes import changed
 from orchestrator.domain.devices import Claim, Device
-from orchestrator.domain.events import DeviceEvent, Evidence
 from orchestrator.simulation.receivers import HOST, Receivers
 from orchestrator.simulation.truth import InvariantError
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.units import AddAttempt, AddEvent, Delivery, PutDelivery, SwapDevice
+from tests.simulation.rows import CLICK, MINE, OPENED
 
-MINE, THEIRS = "111122223333", "444455556666"
+THEIRS = "444455556666"
 URL = f"http://{HOST}/{MINE}/default/B1"
-EVENT = DeviceEvent(
-    event_id="e1",
-    namespace="default",
-    device_id="B1",
-    click_type="SINGLE",
-    received_ms=5_000,
-    disposition="DELIVERED",
-    reason="",
-    evidence=Evidence(heard_by="broker", authenticated=True),
-    source="mqtt:",
-    family="native",
-    press_id="1.1",
-    epoch=1,
-    attempt_id="a1",
-)
-ATTEMPT = Attempt(
-    attempt_id="a1",
-    namespace="default",
-    device_id="B1",
-    account=MINE,
-    epoch=1,
-    opened_ms=1_000,
-    deadline_ms=121_000,
-)
+EVENT = changed(CLICK, disposition="DELIVERED")
 CALL = PutDelivery(
     Delivery(
         delivery_id="e1-click",
@@ -96,7 +73,7 @@ async def test_an_owner_who_is_told_at_least_once_is_content(receivers, counts):
     with pytest.raises(InvariantError, match=r"invariant 3.*was never told of e1"):
         receivers.check_all_told()
     for _ in range(2):
-        node, status = await post(receivers, AddEvent(EVENT), AddAttempt(ATTEMPT))
+        node, status = await post(receivers, AddEvent(EVENT), AddAttempt(OPENED))
         assert 200 <= status < 300
     receivers.check_all_told()
     await receivers.check_restarted(node)
@@ -106,7 +83,7 @@ async def test_an_owner_who_is_told_at_least_once_is_content(receivers, counts):
 async def test_a_server_that_does_not_take_it_was_not_told(receivers, counts):
     receivers.fails = 1.0
     receivers.committed(unit(CALL))
-    _, status = await post(receivers, AddEvent(EVENT), AddAttempt(ATTEMPT))
+    _, status = await post(receivers, AddEvent(EVENT), AddAttempt(OPENED))
     assert status >= 300
     assert counts == {"callback refused": 1}
     with pytest.raises(InvariantError, match="never told"):
@@ -121,7 +98,7 @@ async def test_what_is_not_on_record_or_is_lost_later_is_found(receivers):
 
 
 async def test_whoever_is_told_of_what_is_not_theirs_is_found(receivers):
-    rows = [AddEvent(EVENT), AddAttempt(ATTEMPT)]
+    rows = [AddEvent(EVENT), AddAttempt(OPENED)]
     with pytest.raises(InvariantError, match="invariant 2"):
         await post(receivers, *rows, url=f"http://{HOST}/{THEIRS}/default/B1")
     with pytest.raises(InvariantError, match=r"invariant 2.*told of B2"):
